@@ -1,0 +1,149 @@
+#include "compiler/artifact/RuntimeBitcode.h"
+
+#include "compiler/artifact/Link.h"
+
+#include "llvm/IRReader/IRReader.h"
+#include "llvm/Linker/Linker.h"
+#include "llvm/Support/Errc.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace llvm;
+using namespace tenon::artifact;
+
+StringRef tenon::artifact::runtimeNameFor(const Triple &given) {
+  // "x86_64-linux-gnu", as people write it, has no vendor.
+  Triple triple(Triple::normalize(given.str()));
+  if (triple.getArch() == Triple::x86_64 && triple.isOSLinux() &&
+      !triple.isX32())
+    return "x86_64-linux-gnu";
+  if (triple.getArch() == Triple::aarch64) {
+    if (triple.isAndroid())
+      return "aarch64-linux-android";
+    if (triple.isOSLinux())
+      return "aarch64-linux-gnu";
+    if (triple.isOSDarwin())
+      return "arm64-apple-macos";
+  }
+  if (triple.isThumb() && triple.isOSBinFormatELF() &&
+      triple.getSubArch() == Triple::ARMSubArch_v7em)
+    return "thumbv7em-none-eabi";
+  return {};
+}
+
+StringRef tenon::artifact::baselineCpu(const Triple &triple) {
+  if (triple.getArch() == Triple::x86_64)
+    return "x86-64";
+  if (triple.isOSDarwin())
+    return "apple-m1";
+  return "generic";
+}
+
+void tenon::artifact::renameRuntimeSymbols(Module &module, StringRef prefix) {
+  for (GlobalValue &value : module.global_values()) {
+    StringRef name = value.getName();
+    if (!name.consume_front("tenon_"))
+      continue;
+    value.setName(prefix + "_rt_" + name);
+    if (!value.hasLocalLinkage()) {
+      value.setVisibility(GlobalValue::HiddenVisibility);
+      value.setDSOLocal(true);
+    }
+  }
+}
+
+/// Other functions of the runtime's files must not meet those of a second
+/// model either.
+static void renameHelpers(Module &module, StringRef prefix) {
+  for (GlobalValue &value : module.global_values()) {
+    if (value.isDeclaration() || value.hasLocalLinkage() ||
+        value.getName().starts_with("llvm.") ||
+        value.getName().starts_with((prefix + "_rt_").str()))
+      continue;
+    value.setName(prefix + "_rt_" + value.getName());
+    value.setVisibility(GlobalValue::HiddenVisibility);
+    value.setDSOLocal(true);
+  }
+}
+
+/// The functions are compiled for the least CPU of the target, whatever the
+/// model's own code asks for: the check of the CPU runs before that code may.
+static void setBaseline(Module &module, const Triple &triple) {
+  for (Function &function : module) {
+    function.removeFnAttr("tune-cpu");
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", baselineCpu(triple));
+    // An empty string stands for "nothing beyond the CPU"; without it the
+    // target machine's own features would apply.
+    if (!function.hasFnAttribute("target-features"))
+      function.addFnAttr("target-features", "");
+  }
+}
+
+static Expected<std::unique_ptr<Module>> readModule(LLVMContext &context,
+                                                    StringRef path) {
+  if (!sys::fs::exists(path))
+    return createStringError(errc::no_such_file_or_directory,
+                             "the runtime '%s' is missing: expected it beside "
+                             "the tool; build Tenon again or name its folder",
+                             path.str().c_str());
+  SMDiagnostic diagnostic;
+  std::unique_ptr<Module> module = parseIRFile(path, diagnostic, context);
+  if (!module)
+    return createStringError(
+        errc::invalid_argument, "the runtime '%s' cannot be read: %s",
+        path.str().c_str(), diagnostic.getMessage().str().c_str());
+  return module;
+}
+
+Expected<std::unique_ptr<Module>>
+tenon::artifact::loadRuntime(LLVMContext &context, const Triple &triple,
+                             StringRef prefix, bool withExecutableFront,
+                             const RuntimeOptions &options) {
+  StringRef name = runtimeNameFor(triple);
+  if (name.empty() || (withExecutableFront && !name.ends_with("-gnu")))
+    return createStringError(
+        errc::not_supported, "there is no runtime for %s on target '%s': %s",
+        withExecutableFront ? "programs" : "libraries", triple.str().c_str(),
+        withExecutableFront
+            ? "expected Linux on x86-64 or AArch64; ask for a library"
+            : "expected Linux on x86-64 or AArch64, Android or Apple on "
+              "AArch64, or thumbv7em");
+  SmallString<128> directory(options.directory);
+  if (directory.empty()) {
+    directory = findLibraryDirectory();
+    sys::path::append(directory, "runtime");
+  }
+  auto file = [&](const Twine &stem) {
+    SmallString<128> path = directory;
+    sys::path::append(path, stem + ".bc");
+    return path;
+  };
+
+  Expected<std::unique_ptr<Module>> module = readModule(context, file(name));
+  if (!module)
+    return module.takeError();
+  if (withExecutableFront) {
+    Expected<std::unique_ptr<Module>> front =
+        readModule(context, file("exe-" + name));
+    if (!front)
+      return front.takeError();
+    if (Linker::linkModules(**module, std::move(*front)))
+      return createStringError(errc::invalid_argument,
+                               "the runtime '%s' does not fit its front: "
+                               "build Tenon again",
+                               file(name).c_str());
+  }
+
+  (*module)->setTargetTriple(triple);
+  (*module)->setModuleIdentifier((prefix + "_runtime").str());
+  (*module)->setSourceFileName("tenon runtime");
+  if (NamedMDNode *ident = (*module)->getNamedMetadata("llvm.ident"))
+    ident->eraseFromParent();
+  renameRuntimeSymbols(**module, prefix);
+  renameHelpers(**module, prefix);
+  setBaseline(**module, triple);
+  return module;
+}

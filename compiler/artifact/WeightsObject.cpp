@@ -1,0 +1,238 @@
+#include "compiler/artifact/WeightsObject.h"
+
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/Support/EndianStream.h"
+#include "llvm/Support/Errc.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <array>
+
+using namespace llvm;
+using namespace tenon::artifact;
+
+static constexpr uint64_t payloadAlign = 64;
+
+namespace {
+
+/// A NUL-separated table of names, as ELF keeps them.
+struct StringTable {
+  std::string bytes = std::string(1, '\0');
+
+  uint32_t add(const std::string &text) {
+    auto offset = static_cast<uint32_t>(bytes.size());
+    bytes += text;
+    bytes += '\0';
+    return offset;
+  }
+};
+
+struct Section {
+  uint32_t name = 0;
+  uint32_t type = ELF::SHT_NULL;
+  uint64_t flags = 0;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  uint32_t link = 0;
+  uint32_t info = 0;
+  uint64_t align = 0;
+  uint64_t entrySize = 0;
+};
+
+/// Writes the fields whose order or width differs between ELF32 and ELF64.
+class ElfWriter {
+public:
+  ElfWriter(raw_ostream &os, bool wide)
+      : writer(os, endianness::little), wide(wide) {}
+
+  void half(uint16_t value) { writer.write(value); }
+  void word(uint32_t value) { writer.write(value); }
+  void address(uint64_t value) {
+    if (wide)
+      writer.write(value);
+    else
+      writer.write(static_cast<uint32_t>(value));
+  }
+
+  void header(uint16_t machine, uint32_t flags, uint64_t sectionHeaders,
+              uint16_t sectionCount, uint16_t namesIndex);
+  void section(const Section &section);
+  void symbol(uint32_t name, uint64_t size, uint8_t info, uint8_t other,
+              uint16_t index);
+
+private:
+  support::endian::Writer writer;
+  bool wide;
+};
+
+} // namespace
+
+void ElfWriter::header(uint16_t machine, uint32_t flags,
+                       uint64_t sectionHeaders, uint16_t sectionCount,
+                       uint16_t namesIndex) {
+  const uint8_t ident[ELF::EI_NIDENT] = {0x7f,
+                                         'E',
+                                         'L',
+                                         'F',
+                                         wide ? uint8_t(ELF::ELFCLASS64)
+                                              : uint8_t(ELF::ELFCLASS32),
+                                         ELF::ELFDATA2LSB,
+                                         ELF::EV_CURRENT};
+  writer.OS.write(reinterpret_cast<const char *>(ident), sizeof(ident));
+  half(ELF::ET_REL);
+  half(machine);
+  word(ELF::EV_CURRENT);
+  address(0); // entry
+  address(0); // program headers
+  address(sectionHeaders);
+  word(flags);
+  half(wide ? sizeof(ELF::Elf64_Ehdr) : sizeof(ELF::Elf32_Ehdr));
+  half(0);
+  half(0);
+  half(wide ? sizeof(ELF::Elf64_Shdr) : sizeof(ELF::Elf32_Shdr));
+  half(sectionCount);
+  half(namesIndex);
+}
+
+void ElfWriter::section(const Section &section) {
+  word(section.name);
+  word(section.type);
+  address(section.flags);
+  address(0);
+  address(section.offset);
+  address(section.size);
+  word(section.link);
+  word(section.info);
+  address(section.align);
+  address(section.entrySize);
+}
+
+void ElfWriter::symbol(uint32_t name, uint64_t size, uint8_t info,
+                       uint8_t other, uint16_t index) {
+  word(name);
+  if (!wide) {
+    word(0);
+    word(static_cast<uint32_t>(size));
+  }
+  writer.write(info);
+  writer.write(other);
+  half(index);
+  if (wide) {
+    address(0);
+    address(size);
+  }
+}
+
+static uint16_t elfMachine(const Triple &triple) {
+  if (!triple.isOSBinFormatELF())
+    return ELF::EM_NONE;
+  switch (triple.getArch()) {
+  case Triple::x86_64:
+    return triple.isX32() ? ELF::EM_NONE : ELF::EM_X86_64;
+  case Triple::aarch64:
+    return ELF::EM_AARCH64;
+  case Triple::arm:
+  case Triple::thumb:
+    return ELF::EM_ARM;
+  default:
+    return ELF::EM_NONE;
+  }
+}
+
+bool tenon::artifact::canEmbedWeights(const Triple &triple) {
+  return elfMachine(triple) != ELF::EM_NONE;
+}
+
+Error tenon::artifact::writeWeightsObject(
+    raw_pwrite_stream &os, const Triple &triple, StringRef symbol,
+    uint64_t bytes, std::function<Error(raw_ostream &)> writePayload) {
+  uint16_t machine = elfMachine(triple);
+  if (machine == ELF::EM_NONE)
+    return createStringError(
+        errc::not_supported,
+        "weights '%s' cannot be embedded for target '%s': expected ELF on "
+        "x86-64, AArch64 or ARM; keep them in a side file",
+        symbol.str().c_str(), triple.str().c_str());
+  bool wide = machine != ELF::EM_ARM;
+  if (!wide && bytes > uint64_t(1) << 31)
+    return createStringError(
+        errc::file_too_large,
+        "weights '%s' have %llu bytes, but a 32-bit object holds at most 2 "
+        "GiB; keep them in a side file",
+        symbol.str().c_str(), static_cast<unsigned long long>(bytes));
+  if (os.tell() != 0)
+    return createStringError(errc::invalid_argument,
+                             "weights '%s' must begin their file, but it has "
+                             "%llu bytes already",
+                             symbol.str().c_str(),
+                             static_cast<unsigned long long>(os.tell()));
+
+  enum : uint16_t { Null, Data, Symbols, Strings, Names, Stack, Count };
+  StringTable strings, names;
+  uint32_t symbolName = strings.add(symbol.str());
+  std::array<Section, Count> sections;
+
+  Section &data = sections[Data];
+  bool large = machine == ELF::EM_X86_64;
+  data.name = names.add((large ? ".lrodata." : ".rodata.") + symbol.str());
+  data.type = ELF::SHT_PROGBITS;
+  data.flags = ELF::SHF_ALLOC | (large ? ELF::SHF_X86_64_LARGE : 0);
+  data.offset = payloadAlign;
+  data.size = bytes;
+  data.align = payloadAlign;
+
+  Section &symbols = sections[Symbols];
+  symbols.name = names.add(".symtab");
+  symbols.type = ELF::SHT_SYMTAB;
+  symbols.entrySize = wide ? sizeof(ELF::Elf64_Sym) : sizeof(ELF::Elf32_Sym);
+  symbols.offset = alignTo(data.offset + bytes, 8);
+  symbols.size = 2 * symbols.entrySize;
+  symbols.link = Strings;
+  symbols.info = 1; // the first global symbol
+  symbols.align = 8;
+
+  Section &stringTable = sections[Strings];
+  stringTable.name = names.add(".strtab");
+  stringTable.type = ELF::SHT_STRTAB;
+  stringTable.offset = symbols.offset + symbols.size;
+  stringTable.size = strings.bytes.size();
+  stringTable.align = 1;
+
+  Section &nameTable = sections[Names];
+  nameTable.name = names.add(".shstrtab");
+  Section &stack = sections[Stack];
+  stack.name = names.add(".note.GNU-stack");
+  nameTable.type = ELF::SHT_STRTAB;
+  nameTable.offset = stringTable.offset + stringTable.size;
+  nameTable.size = names.bytes.size();
+  nameTable.align = 1;
+
+  // Without this section GNU ld makes the program's stack executable.
+  stack.type = ELF::SHT_PROGBITS;
+  stack.offset = nameTable.offset + nameTable.size;
+  stack.align = 1;
+
+  uint64_t sectionHeaders = alignTo(stack.offset, 8);
+  ElfWriter writer(os, wide);
+  writer.header(machine, machine == ELF::EM_ARM ? ELF::EF_ARM_EABI_VER5 : 0,
+                sectionHeaders, Count, Names);
+  os.write_zeros(data.offset - os.tell());
+
+  if (Error error = writePayload(os))
+    return error;
+  if (os.tell() != data.offset + bytes)
+    return createStringError(
+        errc::invalid_argument,
+        "weights '%s' came to %lld bytes, but %llu were planned",
+        symbol.str().c_str(), static_cast<long long>(os.tell() - data.offset),
+        static_cast<unsigned long long>(bytes));
+
+  os.write_zeros(symbols.offset - os.tell());
+  writer.symbol(0, 0, 0, 0, 0);
+  writer.symbol(symbolName, bytes, (ELF::STB_GLOBAL << 4) | ELF::STT_OBJECT,
+                ELF::STV_HIDDEN, Data);
+  os << strings.bytes << names.bytes;
+  os.write_zeros(sectionHeaders - os.tell());
+  for (const Section &section : sections)
+    writer.section(section);
+  return Error::success();
+}

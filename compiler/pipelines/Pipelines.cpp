@@ -1,0 +1,155 @@
+#include "compiler/pipelines/Pipelines.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/lower/Passes.h"
+#include "passes/lower/TargetFacts.h"
+#include "passes/schedule/Passes.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace mlir;
+using namespace tenon;
+
+void tenon::registerTenonDialects(DialectRegistry &registry) {
+  registry.insert<nn::NnDialect, pack::PackDialect, kern::KernDialect,
+                  rt::RtDialect, arith::ArithDialect, math::MathDialect,
+                  func::FuncDialect, scf::SCFDialect, vector::VectorDialect,
+                  memref::MemRefDialect, LLVM::LLVMDialect, DLTIDialect>();
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+ArrayRef<StringRef> tenon::stageNames() {
+  static const StringRef names[] = {"model", "compress", "schedule", "lower"};
+  return names;
+}
+
+/// What emitters need to know, from LLVM's table of CPUs.
+static lower::TargetFacts factsOf(const TargetOptions &target) {
+  lower::TargetFacts facts;
+  llvm::Triple triple(target.triple);
+  facts.indexBits = triple.isArch64Bit() ? 64 : 32;
+  if (triple.isAArch64()) {
+    facts.vectorBytes = 16;
+    facts.registers = 32;
+    return facts;
+  }
+  if (triple.getArch() != llvm::Triple::x86_64)
+    return facts;
+  std::string error;
+  const llvm::Target *llvmTarget =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!llvmTarget)
+    return facts;
+  std::unique_ptr<llvm::MCSubtargetInfo> info(llvmTarget->createMCSubtargetInfo(
+      triple, target.cpu, target.features));
+  if (info->checkFeatures("+avx512f,+avx512bw,+avx512dq,+avx512vl")) {
+    facts.vectorBytes = 64;
+    facts.registers = 32;
+    facts.masks = true;
+  } else if (info->checkFeatures("+avx2,+fma")) {
+    facts.vectorBytes = 32;
+  }
+  return facts;
+}
+
+namespace {
+/// Writes the machine's facts into the module.
+struct AttachTargetPass
+    : PassWrapper<AttachTargetPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AttachTargetPass)
+  explicit AttachTargetPass(lower::TargetFacts facts) : facts(facts) {}
+  StringRef getArgument() const override { return "tenon-attach-target"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<DLTIDialect>();
+  }
+  void runOnOperation() override { facts.attachTo(getOperation()); }
+  lower::TargetFacts facts;
+};
+} // namespace
+
+/// What a model computes, made smaller.
+static void buildModelStage(OpPassManager &passes) {
+  passes.addPass(createCSEPass());
+}
+
+/// Groups of work, each with the key of its kernel.
+static void buildScheduleStage(OpPassManager &passes) {
+  OpPassManager &program = passes.nest<func::FuncOp>();
+  program.addPass(schedule::createLowerToKernPass());
+  program.addPass(createCSEPass());
+  program.addPass(schedule::createFuseGroupsPass());
+  program.addPass(createCSEPass());
+  program.addPass(schedule::createKeyKernelsPass());
+}
+
+/// Places, code of the kernels, the program, and LLVM's dialect.
+static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
+                            StringRef prefix) {
+  lower::TargetFacts facts = factsOf(target);
+  passes.addPass(std::make_unique<AttachTargetPass>(facts));
+  passes.addPass(lower::createPlanArenaPass());
+  passes.addPass(lower::createEmitKernelsPass());
+
+  OpPassManager &kernel = passes.nest<func::FuncOp>();
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+  kernel.addPass(createLoopInvariantCodeMotionPass());
+  kernel.addPass(lower::createExpandMathPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  kernel.addPass(arith::createArithExpandOpsPass(expand));
+  kernel.addPass(createCanonicalizerPass());
+  kernel.addPass(createCSEPass());
+  kernel.addPass(createLoopInvariantCodeMotionPass());
+  kernel.addPass(createSCFToControlFlowPass());
+
+  // A dispatch passes records as ptr, so only the kernels are converted here.
+  ConvertVectorToLLVMPassOptions vectors;
+  passes.addPass(createConvertVectorToLLVMPass(vectors));
+  FinalizeMemRefToLLVMConversionPassOptions memrefs;
+  memrefs.indexBitwidth = facts.indexBits;
+  passes.addPass(createFinalizeMemRefToLLVMConversionPass(memrefs));
+  ConvertMathToLLVMPassOptions mathOptions;
+  passes.addPass(createConvertMathToLLVMPass(mathOptions));
+  ArithToLLVMConversionPassOptions arithmetic;
+  arithmetic.indexBitwidth = facts.indexBits;
+  passes.addPass(createArithToLLVMConversionPass(arithmetic));
+  ConvertControlFlowToLLVMPassOptions control;
+  control.indexBitwidth = facts.indexBits;
+  passes.addPass(createConvertControlFlowToLLVMPass(control));
+  ConvertFuncToLLVMPassOptions functions;
+  functions.indexBitwidth = facts.indexBits;
+  passes.addPass(createConvertFuncToLLVMPass(functions));
+  passes.addPass(createReconcileUnrealizedCastsPass());
+  lower::ConvertRtToLLVMPassOptions program;
+  program.prefix = prefix.str();
+  passes.addPass(lower::createConvertRtToLLVMPass(program));
+}
+
+void tenon::buildStage(StringRef stage, OpPassManager &passes,
+                       const TargetOptions &target, StringRef prefix) {
+  if (stage == "model")
+    buildModelStage(passes);
+  else if (stage == "schedule")
+    buildScheduleStage(passes);
+  else if (stage == "lower")
+    buildLowerStage(passes, target, prefix);
+}
+
+void tenon::registerStagePipelines() {
+  for (StringRef stage : stageNames()) {
+    PassPipelineRegistration<>(
+        "tenon-stage-" + stage.str(), "The stage '" + stage.str() + "'",
+        [stage](OpPassManager &passes) {
+          TargetOptions target{"x86_64-unknown-linux-gnu", "x86-64-v3", ""};
+          buildStage(stage, passes, target, "model");
+        });
+  }
+}

@@ -1,0 +1,33 @@
+// The story of a compile, stage by stage.
+#ifndef TENON_COMPILER_PIPELINES_PIPELINES_H
+#define TENON_COMPILER_PIPELINES_PIPELINES_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+
+namespace tenon {
+
+/// In LLVM's spellings.
+struct TargetOptions {
+  std::string triple, cpu, features;
+};
+
+/// All dialects that any stage needs, and their translations to LLVM IR.
+void registerTenonDialects(mlir::DialectRegistry &registry);
+
+/// "model", "compress", "schedule", "lower": in this order.
+llvm::ArrayRef<llvm::StringRef> stageNames();
+
+/// Appends a stage. `prefix` is what the model's symbols begin with.
+void buildStage(llvm::StringRef stage, mlir::OpPassManager &passes,
+                const TargetOptions &target, llvm::StringRef prefix);
+
+/// The stages as pipelines of tenon-opt: -tenon-schedule, -tenon-lower, ...
+void registerStagePipelines();
+
+} // namespace tenon
+
+#endif // TENON_COMPILER_PIPELINES_PIPELINES_H

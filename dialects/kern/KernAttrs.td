@@ -1,0 +1,40 @@
+#ifndef TENON_DIALECTS_KERN_KERNATTRS_TD
+#define TENON_DIALECTS_KERN_KERNATTRS_TD
+
+include "dialects/kern/KernDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+def Kern_Combiner : I32Enum<"Combiner", "how a reduction joins two values", [
+    I32EnumCase<"Add", 0, "add">, I32EnumCase<"Mul", 1, "mul">,
+    I32EnumCase<"MinF", 2, "minf">, I32EnumCase<"MaxF", 3, "maxf">,
+    I32EnumCase<"MinS", 4, "mins">, I32EnumCase<"MaxS", 5, "maxs">,
+    I32EnumCase<"MinU", 6, "minu">, I32EnumCase<"MaxU", 7, "maxu">,
+    I32EnumCase<"And", 8, "and">, I32EnumCase<"Or", 9, "or">,
+    I32EnumCase<"ArgMaxFirst", 10, "argmax_first">,
+    I32EnumCase<"ArgMaxLast", 11, "argmax_last">,
+    I32EnumCase<"ArgMinFirst", 12, "argmin_first">,
+    I32EnumCase<"ArgMinLast", 13, "argmin_last">]> {
+  let cppNamespace = "::tenon::kern";
+}
+
+def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
+  let mnemonic = "plan";
+  let summary = "What is fixed in a kernel's code";
+  let description = [{
+    `loops` is the depth of the nest after neighbouring loops that every
+    operand walks as one were merged, `parallel` how many of them (the first)
+    are the results'. `vector` is the loop that becomes vectors, and `steps`
+    says how each operand moves along it: 0 not at all, 1 to its neighbour,
+    2 otherwise. Everything else (sizes, strides, constants) is a parameter
+    of the step, so groups with equal plans and bodies share one kernel.
+  }];
+  let parameters = (ins "int64_t":$loops, "int64_t":$parallel, "int64_t":$vector,
+                        OptionalArrayRefParameter<"int64_t">:$steps);
+  let assemblyFormat = [{
+    `<` `loops` `=` $loops `,` `parallel` `=` $parallel `,` `vector` `=` $vector
+    `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
+  }];
+}
+
+#endif

@@ -1,0 +1,435 @@
+// Sizes, plans, keys and step parameters of the groups. The emitters in
+// passes/lower/emitters read the parameters in the order written here.
+#include "dialects/kern/Kern.h"
+#include "dialects/pack/Pack.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/SHA1.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::kern;
+
+//===- Bodies --------------------------------------------------------------===//
+
+bool kern::usesIndices(Region &body) {
+  return body
+      .walk([](Operation *op) {
+        return isa<IndexOp, LoadOp>(op) ? WalkResult::interrupt()
+                                        : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void kern::forEachStepConstant(Region &body,
+                               llvm::function_ref<void(arith::ConstantOp)> f) {
+  body.walk([&](arith::ConstantOp op) {
+    if (op.getType().isF32())
+      f(op);
+  });
+}
+
+/// The body as text without names and step constants: equal texts compute the
+/// same from the same parameters.
+static void printBody(Region &body, llvm::raw_ostream &os) {
+  llvm::DenseMap<Value, unsigned> number;
+  auto name = [&](Value v) { return number.try_emplace(v, number.size()).first->second; };
+  for (Block &block : body) {
+    os << "(";
+    for (Value argument : block.getArguments())
+      os << name(argument) << ":" << argument.getType() << " ";
+    os << ")";
+    for (Operation &op : block) {
+      os << op.getName().getStringRef();
+      for (Value operand : op.getOperands())
+        os << " " << name(operand);
+      bool isParameter = isa<SizeOp>(op) ||
+                         (isa<arith::ConstantOp>(op) &&
+                          op.getResult(0).getType().isF32());
+      if (!isParameter)
+        os << op.getAttrDictionary();
+      for (Value result : op.getResults())
+        os << "=" << name(result) << ":" << result.getType();
+      os << ";";
+      for (Region &nested : op.getRegions())
+        printBody(nested, os);
+    }
+  }
+}
+
+/// "map_f32_0123456789ab": the family and result type for people, and a digest
+/// of all that is fixed in the code.
+static std::string makeKey(StringRef family, Type element,
+                           const std::string &text) {
+  llvm::SHA1 hash;
+  hash.update(text);
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << family << "_" << nn::storageType(element) << "_"
+     << llvm::toHex(hash.final(), /*LowerCase=*/true).substr(0, 12);
+  return key;
+}
+
+static void printTypes(ValueRange values, llvm::raw_ostream &os) {
+  for (Value v : values) {
+    auto type = cast<RankedTensorType>(v.getType());
+    os << type.getElementType() << "," << type.getEncoding() << ";";
+  }
+}
+
+static DimExpr operationsIn(Region &body) {
+  int64_t count = 0;
+  body.walk([&](Operation *op) {
+    if (op->getNumResults() && !isa<arith::ConstantOp, IndexOp, LoadOp, SizeOp>(op))
+      ++count;
+  });
+  return count;
+}
+
+static void appendConstants(Region &body, StepParameters &step) {
+  body.walk([&](SizeOp op) {
+    llvm::append_range(step.parameters, op.getValue().getExprs());
+  });
+  forEachStepConstant(body, [&](arith::ConstantOp op) {
+    step.constants.push_back((int64_t)cast<FloatAttr>(op.getValue())
+                                 .getValue().bitcastToAPInt().getZExtValue());
+  });
+}
+
+/// Row-major strides of a table, so that kern.load can be computed.
+static void appendTables(ValueRange tables, const nn::DimAnalysis &dims,
+                         StepParameters &step) {
+  for (Value table : tables)
+    llvm::append_range(step.parameters, rowMajorStrides(dims.of(table)));
+}
+
+static void appendNest(const LoopNest &nest, StepParameters &step) {
+  llvm::append_range(step.parameters, nest.sizes);
+  for (const LinearAccess &a : nest.accesses) {
+    step.parameters.push_back(a.offset);
+    llvm::append_range(step.parameters, a.strides);
+  }
+}
+
+/// A nest always has at least one loop.
+static void padNest(LoopNest &nest, unsigned at) {
+  nest.sizes.insert(nest.sizes.begin() + at, DimExpr(1));
+  for (LinearAccess &a : nest.accesses)
+    a.strides.insert(a.strides.begin() + at, DimExpr(0));
+}
+
+static SmallVector<int64_t> stepsAlong(const LoopNest &nest, unsigned loop) {
+  SmallVector<int64_t> steps;
+  for (const LinearAccess &a : nest.accesses)
+    steps.push_back(stepClass(a.strides[loop]));
+  return steps;
+}
+
+//===- Results -------------------------------------------------------------===//
+
+static LogicalResult inferShapes(ArrayAttr shapes,
+                                 SmallVectorImpl<Dims> &results) {
+  for (Attribute shape : shapes)
+    results.push_back(cast<nn::DimsAttr>(shape).getExprs());
+  return success();
+}
+
+#define INFER_SHAPES(OP)                                                       \
+  LogicalResult OP::inferDims(const nn::DimAnalysis &,                         \
+                              SmallVectorImpl<Dims> &results) {                \
+    return inferShapes(getShapes(), results);                                  \
+  }
+INFER_SHAPES(MapOp)
+INFER_SHAPES(ReduceOp)
+INFER_SHAPES(MatmulOp)
+#undef INFER_SHAPES
+
+LogicalResult EmptyOp::inferDims(const nn::DimAnalysis &,
+                                 SmallVectorImpl<Dims> &results) {
+  results.push_back(getShape().getExprs());
+  return success();
+}
+LogicalResult ViewOp::inferDims(const nn::DimAnalysis &,
+                                SmallVectorImpl<Dims> &results) {
+  results.push_back(getShape().getExprs());
+  return success();
+}
+
+//===- Map -----------------------------------------------------------------===//
+
+static void appendAccesses(LoopNest &nest, ValueRange values,
+                           ArrayRef<Attribute> maps, ArrayRef<DimExpr> symbols,
+                           const nn::DimAnalysis &dims) {
+  for (auto [value, map] : llvm::zip(values, maps))
+    nest.accesses.push_back(linearize(cast<AffineMapAttr>(map).getValue(),
+                                      symbols, dims.of(value)));
+}
+
+/// Results are walked over only the first `loops` loops.
+static void widenAccesses(LoopNest &nest, size_t from) {
+  for (size_t i = from; i < nest.accesses.size(); ++i)
+    nest.accesses[i].strides.resize(nest.sizes.size(), DimExpr(0));
+}
+
+LoopNest kern::loopNestOf(MapOp op, const nn::DimAnalysis &dims) {
+  LoopNest nest;
+  nest.sizes = op.getSizes().getExprs();
+  Dims symbols = op.getSymbols().getExprs();
+  ArrayRef<Attribute> maps = op.getMaps().getValue();
+  size_t ins = op.getIns().size();
+  appendAccesses(nest, op.getIns(), maps.take_front(ins), symbols, dims);
+  appendAccesses(nest, op.getResults(), maps.drop_front(ins), symbols, dims);
+  if (!usesIndices(op.getBody()))
+    nest.simplify();
+  if (nest.sizes.empty())
+    padNest(nest, 0);
+  return nest;
+}
+
+std::string MapOp::planKernel(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  int64_t loops = nest.sizes.size();
+  auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1,
+                            stepsAlong(nest, loops - 1));
+  setPlanAttr(plan);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "map " << plan << " ";
+  printTypes(getIns(), os);
+  os << "t:";
+  for (Value table : getTables())
+    os << cast<ShapedType>(table.getType()).getRank();
+  printTypes(getTables(), os);
+  os << "r:";
+  printTypes(getResults(), os);
+  printBody(getBody(), os);
+  return makeKey("map", cast<ShapedType>(getResult(0).getType()).getElementType(),
+                 text);
+}
+
+StepParameters MapOp::getStepParameters(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  StepParameters step;
+  DimExpr chunks = DimExpr::ceilDiv(nest.sizes.back(), kMapChunk);
+  step.tiles = product(ArrayRef(nest.sizes).drop_back()) * chunks;
+  step.parameters.push_back(chunks);
+  appendNest(nest, step);
+  appendTables(getTables(), dims, step);
+  appendConstants(getBody(), step);
+  step.flops = product(nest.sizes) * operationsIn(getBody());
+  return step;
+}
+
+LogicalResult MapOp::verify() {
+  if (getMaps().size() != getIns().size() + getNumResults())
+    return emitOpError("expected a map for each of ")
+           << getIns().size() << " ins and " << getNumResults()
+           << " results, but got " << getMaps().size();
+  for (Attribute map : getMaps())
+    if (cast<AffineMapAttr>(map).getValue().getNumDims() !=
+        getSizes().getExprs().size())
+      return emitOpError("expected maps over ")
+             << getSizes().getExprs().size() << " loops, but got " << map;
+  if (getBody().getNumArguments() != getIns().size() + getTables().size())
+    return emitOpError("expected a body argument for each of ")
+           << getIns().size() << " ins and " << getTables().size()
+           << " tables, but got " << getBody().getNumArguments();
+  return success();
+}
+
+//===- Reduce --------------------------------------------------------------===//
+
+LoopNest kern::loopNestOf(ReduceOp op, const nn::DimAnalysis &dims) {
+  LoopNest nest;
+  nest.sizes = op.getSizes().getExprs();
+  unsigned parallel = op.getParallel();
+  Dims symbols = op.getSymbols().getExprs();
+  ArrayRef<Attribute> maps = op.getMaps().getValue();
+  size_t ins = op.getIns().size(), extras = op.getExtras().size();
+  appendAccesses(nest, op.getIns(), maps.take_front(ins), symbols, dims);
+  appendAccesses(nest, op.getExtras(), maps.slice(ins, extras), symbols, dims);
+  appendAccesses(nest, op.getResults(), maps.drop_front(ins + extras), symbols,
+                 dims);
+  widenAccesses(nest, ins);
+  if (!usesIndices(op.getBody()) && !usesIndices(op.getFinish()))
+    parallel = nest.simplify(parallel);
+  if (parallel == 0)
+    padNest(nest, parallel++);
+  if (parallel == nest.sizes.size())
+    padNest(nest, nest.sizes.size());
+  nest.parallel = parallel;
+  return nest;
+}
+
+/// Rows (along the innermost combined loop) where that loop walks neighbours;
+/// else columns (along the innermost parallel loop).
+static unsigned vectorLoopOf(ReduceOp op, const LoopNest &nest) {
+  size_t ins = op.getIns().size();
+  unsigned last = nest.sizes.size() - 1;
+  bool rows = !usesIndices(op.getBody());
+  bool any = false;
+  for (size_t i = 0; i < ins; ++i) {
+    int64_t c = stepClass(nest.accesses[i].strides[last]);
+    rows &= c != 2;
+    any |= c == 1;
+  }
+  for (int32_t c : op.getCombiners())
+    rows &= valuesOf((Combiner)c) == 1;
+  return rows && any ? last : nest.parallel - 1;
+}
+
+std::string ReduceOp::planKernel(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  unsigned vector = vectorLoopOf(*this, nest);
+  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
+                            vector, stepsAlong(nest, vector));
+  setPlanAttr(plan);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "reduce " << plan << " ";
+  printTypes(getIns(), os);
+  os << "t:";
+  for (Value table : getTables())
+    os << cast<ShapedType>(table.getType()).getRank();
+  printTypes(getTables(), os);
+  os << "e:";
+  printTypes(getExtras(), os);
+  os << "r:";
+  printTypes(getResults(), os);
+  os << getCombinersAttr();
+  printBody(getBody(), os);
+  printBody(getFinish(), os);
+  return makeKey("reduce",
+                 cast<ShapedType>(getResult(0).getType()).getElementType(), text);
+}
+
+StepParameters ReduceOp::getStepParameters(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  StepParameters step;
+  ArrayRef<DimExpr> parallel = ArrayRef(nest.sizes).take_front(nest.parallel);
+  bool rows = vectorLoopOf(*this, nest) >= nest.parallel;
+  DimExpr chunks = rows ? parallel.back()
+                        : DimExpr::ceilDiv(parallel.back(), kReduceChunk);
+  step.tiles = product(parallel.drop_back()) * chunks;
+  step.parameters.push_back(chunks);
+  appendNest(nest, step);
+  appendTables(getTables(), dims, step);
+  appendConstants(getBody(), step);
+  appendConstants(getFinish(), step);
+  step.flops = product(nest.sizes) * (operationsIn(getBody()) + DimExpr(1));
+  return step;
+}
+
+LogicalResult ReduceOp::verify() {
+  size_t expected = getIns().size() + getExtras().size() + getNumResults();
+  if (getMaps().size() != expected)
+    return emitOpError("expected a map for each in, extra and result (")
+           << expected << "), but got " << getMaps().size();
+  return success();
+}
+
+//===- Matmul --------------------------------------------------------------===//
+
+LoopNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
+  LoopNest nest;
+  nest.sizes = op.getSizes().getExprs();
+  unsigned batch = nest.sizes.size() - 3, n = batch + 1, k = batch + 2;
+  Dims symbols = op.getSymbols().getExprs();
+  ArrayRef<Attribute> maps = op.getMaps().getValue();
+  appendAccesses(nest, {op.getLhs(), op.getRhs()}, maps.take_front(2), symbols,
+                 dims);
+  auto type = cast<RankedTensorType>(op.getRhs().getType());
+  LinearAccess &rhs = nest.accesses[1];
+  if (auto panels = dyn_cast_or_null<pack::PanelsAttr>(type.getEncoding())) {
+    // One panel after another; n's stride is that of a whole panel / 16, which
+    // the emitter never needs: it steps panel by panel.
+    DimExpr panel = nest.sizes[k] * DimExpr(kBlock);
+    DimExpr matrix = DimExpr::ceilDiv(nest.sizes[n], kBlock) * panel;
+    DimExpr dense = nest.sizes[n] * nest.sizes[k];
+    for (unsigned i = 0; i < batch; ++i)
+      if (auto times = DimExpr::exactDiv(rhs.strides[i], dense))
+        rhs.strides[i] = *times * matrix;
+    rhs.strides[k] = kBlock;
+    rhs.strides[n] = panel;
+  } else if (op.getPanels()) {
+    rhs.strides[n] = nest.sizes[k] * DimExpr(kBlock);
+  } else {
+    rhs.strides[n] = kBlock;
+  }
+  ArrayRef<Attribute> rest = maps.drop_front(2);
+  appendAccesses(nest, op.getExtras(), rest.take_front(op.getExtras().size()),
+                 symbols, dims);
+  appendAccesses(nest, op.getResults(), rest.drop_front(op.getExtras().size()),
+                 symbols, dims);
+  widenAccesses(nest, 2);
+  // Loops m, n and k stay; the batch loops before them merge.
+  LoopNest outer;
+  outer.sizes.assign(nest.sizes.begin(), nest.sizes.begin() + batch);
+  for (LinearAccess &a : nest.accesses)
+    outer.accesses.push_back(
+        {a.offset, Dims(a.strides.begin(), a.strides.begin() + batch)});
+  outer.simplify();
+  outer.sizes.append(nest.sizes.begin() + batch, nest.sizes.end());
+  for (auto [o, a] : llvm::zip(outer.accesses, nest.accesses))
+    o.strides.append(a.strides.begin() + batch, a.strides.end());
+  outer.parallel = outer.sizes.size() - 1;
+  return outer;
+}
+
+std::string MatmulOp::planKernel(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  unsigned n = nest.sizes.size() - 2;
+  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel, n,
+                            stepsAlong(nest, n));
+  setPlanAttr(plan);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "matmul " << plan << " ";
+  printTypes({getLhs(), getRhs()}, os);
+  os << "e:";
+  printTypes(getExtras(), os);
+  os << "r:";
+  printTypes(getResults(), os);
+  printBody(getEpilogue(), os);
+  return makeKey("matmul",
+                 cast<ShapedType>(getResult(0).getType()).getElementType(), text);
+}
+
+/// Rows of A that stay in half of a 512 KiB second-level cache while all
+/// panels of B pass by.
+static DimExpr rowBlock(const DimExpr &k) {
+  DimExpr rows = DimExpr::floorDiv(65536, DimExpr::max(k, 1));
+  rows = DimExpr::min(DimExpr::max(rows, kRowBlock), 40 * kRowBlock);
+  return DimExpr::floorDiv(rows, kRowBlock) * DimExpr(kRowBlock);
+}
+
+StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  unsigned k = nest.sizes.size() - 1;
+  const DimExpr &m = nest.sizes[k - 2], &n = nest.sizes[k - 1];
+  StepParameters step;
+  DimExpr rows = rowBlock(nest.sizes[k]);
+  DimExpr rowBlocks = DimExpr::ceilDiv(m, rows);
+  // A tile is two panels wide on every CPU.
+  DimExpr columnBlocks = DimExpr::ceilDiv(n, 2 * kBlock);
+  step.tiles =
+      product(ArrayRef(nest.sizes).drop_back(3)) * rowBlocks * columnBlocks;
+  step.parameters = {rows, rowBlocks, columnBlocks};
+  appendNest(nest, step);
+  appendConstants(getEpilogue(), step);
+  step.scratchBytes = 4096;
+  step.flops = product(nest.sizes) * DimExpr(2);
+  return step;
+}
+
+LogicalResult MatmulOp::verify() {
+  size_t expected = 2 + getExtras().size() + getNumResults();
+  if (getMaps().size() != expected)
+    return emitOpError("expected a map for each operand and result (")
+           << expected << "), but got " << getMaps().size();
+  if (getSizes().getExprs().size() < 3)
+    return emitOpError("expected loops batch..., m, n, k, but got ")
+           << getSizes().getExprs().size() << " loops";
+  return success();
+}

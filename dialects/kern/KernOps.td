@@ -1,0 +1,171 @@
+#ifndef TENON_DIALECTS_KERN_KERNOPS_TD
+#define TENON_DIALECTS_KERN_KERNOPS_TD
+
+include "dialects/kern/KernAttrs.td"
+include "dialects/kern/KernDialect.td"
+include "dialects/kern/KernInterfaces.td"
+include "dialects/nn/NnAttrs.td"
+include "dialects/nn/NnInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Kern_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Kern_Dialect, mnemonic, traits>;
+
+/// A loop nest over `sizes`. Operands `ins` are read through `maps` (one per
+/// `ins`, then one per result), `tables` are whole tensors that the body may
+/// index itself. A result is a new tensor of `shapes`, or where `dests` are
+/// given an update of the destination.
+class Kern_GroupOp<string mnemonic, list<Trait> traits = []>
+    : Kern_Op<mnemonic, !listconcat(traits, [Pure, AttrSizedOperandSegments,
+          DeclareOpInterfaceMethods<Nn_DimsOpInterface>,
+          DeclareOpInterfaceMethods<Kern_GroupOpInterface>])>;
+
+def Kern_MapOp : Kern_GroupOp<"map", [SingleBlock]> {
+  let summary = "Each result element is a function of some elements";
+  let description = [{
+    ```mlir
+    %y = kern.map ins(%x, %b : tensor<8x64xf32>, tensor<64xf32>)
+        sizes #nn.dims<8, 64> symbols #nn.dims<>
+        maps [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (j)>,
+              affine_map<(i, j) -> (i, j)>]
+        shapes [#nn.dims<8, 64>] {
+    ^bb0(%x0: f32, %b0: f32):
+      %s = arith.addf %x0, %b0 : f32
+      kern.yield %s : f32
+    } -> tensor<8x64xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$ins,
+                       Variadic<AnyRankedTensor>:$tables,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, Nn_DimsAttr:$symbols,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
+                       OptionalAttr<Kern_PlanAttr>:$plan);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`ins` `(` $ins^ `:` type($ins) `)`)?
+    (`tables` `(` $tables^ `:` type($tables) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `symbols` $symbols `maps` $maps `shapes` $shapes
+    (`plan` $plan^)? attr-dict-with-keyword $body `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
+  let summary = "Combine over the last loops, then finish each result";
+  let description = [{
+    The first `parallel` loops are the results', the others are combined:
+    `body` gives the values to combine (one per combiner), `finish` maps the
+    combined values and the elements of `extras` to the results.
+
+    Along an innermost loop that walks neighbours, 64 lanes combine element i
+    into lane i mod 64, and the lanes fold as a tree of halves; otherwise the
+    order is the loops' own. Both are independent of the CPU.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$ins,
+                       Variadic<AnyRankedTensor>:$tables,
+                       Variadic<AnyRankedTensor>:$extras,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, I64Attr:$parallel, Nn_DimsAttr:$symbols,
+                       DenseI32ArrayAttr:$combiners,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
+                       OptionalAttr<Kern_PlanAttr>:$plan);
+  let regions = (region SizedRegion<1>:$body, SizedRegion<1>:$finish);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`ins` `(` $ins^ `:` type($ins) `)`)?
+    (`tables` `(` $tables^ `:` type($tables) `)`)?
+    (`extras` `(` $extras^ `:` type($extras) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `parallel` $parallel `symbols` $symbols `combiners` $combiners
+    `maps` $maps `shapes` $shapes
+    (`plan` $plan^)? attr-dict-with-keyword $body `finish` $finish `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
+  let summary = "Tiles of a matrix product with an epilogue";
+  let description = [{
+    Loops are (batch..., m, n, k). `lhs` and `rhs` are read through the first
+    two maps, `extras` and the result through maps over (batch..., m, n). The
+    epilogue gets the sum over k (in order, by fused multiply-add, so that all
+    CPUs agree) and the extras. `rhs` walks n by neighbours in whole blocks of
+    16, or is encoded as #pack.panels, or (`panels`) has the shape
+    [batch..., n/16, k, 16] and is read at its first column.
+  }];
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs,
+                       Variadic<AnyRankedTensor>:$extras,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, Nn_DimsAttr:$symbols,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes, UnitAttr:$panels,
+                       OptionalAttr<Kern_PlanAttr>:$plan);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    $lhs `,` $rhs `:` type($lhs) `,` type($rhs)
+    (`extras` `(` $extras^ `:` type($extras) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `symbols` $symbols `maps` $maps `shapes` $shapes
+    (`panels` $panels^)? (`plan` $plan^)? attr-dict-with-keyword $epilogue `->` type($results)
+  }];
+  let hasVerifier = 1;
+}
+
+def Kern_EmptyOp : Kern_Op<"empty", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
+  let summary = "A tensor to be filled through destinations";
+  let arguments = (ins Nn_DimsAttr:$shape);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$shape attr-dict `:` type($result)";
+}
+
+def Kern_ViewOp : Kern_Op<"view", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
+  let summary = "The same buffer with another shape";
+  let arguments = (ins AnyRankedTensor:$source, Nn_DimsAttr:$shape);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$source `as` $shape attr-dict `:` type($source) `to` type($result)";
+}
+
+//===----------------------------------------------------------------------===//
+// Inside bodies
+//===----------------------------------------------------------------------===//
+
+def Kern_YieldOp : Kern_Op<"yield", [Pure, Terminator, ReturnLike]> {
+  let summary = "The values a body gives";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+def Kern_IndexOp : Kern_Op<"index", [Pure]> {
+  let summary = "The index of a loop";
+  let arguments = (ins I64Attr:$loop);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$loop attr-dict";
+}
+
+def Kern_SizeOp : Kern_Op<"size", [Pure]> {
+  let summary = "A size as a number, a parameter of the step";
+  let arguments = (ins Nn_DimsAttr:$value);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+
+def Kern_LoadOp : Kern_Op<"load", [Pure]> {
+  let summary = "An element of a table at computed indices";
+  let description = "The indices must lie inside; check or clamp them first.";
+  let arguments = (ins AnyRankedTensor:$table, Variadic<Index>:$indices);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table) `->` type($result)";
+}
+
+def Kern_CheckOp : Kern_Op<"check", []> {
+  let summary = "Report a status where the condition does not hold";
+  let arguments = (ins I1:$condition, I32Attr:$status);
+  let assemblyFormat = "$condition `else` $status attr-dict";
+}
+
+#endif

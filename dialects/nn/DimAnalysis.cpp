@@ -1,0 +1,68 @@
+#include "dialects/nn/DimAnalysis.h"
+
+#include "dialects/nn/Nn.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::nn;
+
+SymbolRanges nn::getSymbols(Operation *program) {
+  SymbolRanges ranges;
+  if (auto dict = program->getAttrOfType<DictionaryAttr>(kSymbolsAttr))
+    for (NamedAttribute entry : dict)
+      if (auto bounds = dyn_cast<DenseI64ArrayAttr>(entry.getValue()))
+        ranges[entry.getName().str()] = {bounds[0], bounds[1]};
+  return ranges;
+}
+
+void nn::setSymbols(Operation *program, const SymbolRanges &symbols) {
+  Builder b(program->getContext());
+  SmallVector<NamedAttribute> entries;
+  for (auto &[name, range] : symbols)
+    entries.push_back(b.getNamedAttr(
+        name, b.getDenseI64ArrayAttr({range.lo, range.hi})));
+  program->setAttr(kSymbolsAttr, b.getDictionaryAttr(entries));
+}
+
+DimAnalysis::DimAnalysis(FunctionOpInterface program) {
+  symbols = getSymbols(program);
+  for (unsigned i = 0; i < program.getNumArguments(); ++i)
+    if (auto shape = program.getArgAttrOfType<DimsAttr>(i, kShapeAttr))
+      sizes[program.getArgument(i)] = shape.getExprs();
+  program->walk<WalkOrder::PreOrder>([&](DimsOpInterface op) {
+    SmallVector<Dims> results;
+    if (failed(op.inferDims(*this, results)))
+      return;
+    for (auto [value, dims] : llvm::zip(op->getResults(), results))
+      if (!cast<ShapedType>(value.getType()).hasStaticShape())
+        sizes[value] = dims;
+  });
+}
+
+Dims DimAnalysis::of(Value value) const {
+  auto it = sizes.find(value);
+  if (it != sizes.end())
+    return it->second;
+  Dims dims;
+  auto type = cast<ShapedType>(value.getType());
+  for (auto [i, size] : llvm::enumerate(type.getShape()))
+    // Only ill-formed programs have a `?` of unknown size; a name that no
+    // symbol has makes every use of it an error downstream.
+    dims.push_back(ShapedType::isDynamic(size)
+                       ? DimExpr::symbol("unknown." + std::to_string(i))
+                       : DimExpr(size));
+  return dims;
+}
+
+LogicalResult DimAnalysis::infer(Operation *op) {
+  auto dimsOp = cast<DimsOpInterface>(op);
+  SmallVector<Dims> results;
+  if (failed(dimsOp.inferDims(*this, results)))
+    return failure();
+  for (auto [value, dims] : llvm::zip(op->getResults(), results)) {
+    Type element = cast<ShapedType>(value.getType()).getElementType();
+    value.setType(tensorType(dims, element));
+    sizes[value] = dims;
+  }
+  return success();
+}

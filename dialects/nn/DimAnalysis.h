@@ -1,0 +1,48 @@
+// Sizes of every tensor of a program, as expressions over its symbols.
+//
+//   func.func @main(%ids: tensor<1x?xi64> {nn.shape = #nn.dims<1, seq>})
+//       attributes {nn.symbols = {seq = array<i64: 1, 512>}}
+//
+// The arguments' sizes stand in the program; those of every other value follow
+// from DimsOpInterface, operation by operation.
+#ifndef TENON_DIALECTS_NN_DIMANALYSIS_H
+#define TENON_DIALECTS_NN_DIMANALYSIS_H
+
+#include "dialects/nn/DimExpr.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Operation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace tenon::nn {
+
+class DimAnalysis {
+public:
+  DimAnalysis() = default;
+  /// Walks a whole program; sizes that contradict are a diagnostic there.
+  explicit DimAnalysis(mlir::FunctionOpInterface program);
+
+  /// Static sizes need no entry.
+  Dims of(mlir::Value value) const;
+  void set(mlir::Value value, Dims dims) { sizes[value] = std::move(dims); }
+  /// Infer the results of one op and remember them; sets the result types.
+  llvm::LogicalResult infer(mlir::Operation *op);
+
+  SymbolRanges symbols;
+
+private:
+  llvm::DenseMap<mlir::Value, Dims> sizes;
+};
+
+/// Names of the attributes that carry sizes on a program.
+inline constexpr llvm::StringLiteral kShapeAttr = "nn.shape";
+inline constexpr llvm::StringLiteral kSymbolsAttr = "nn.symbols";
+inline constexpr llvm::StringLiteral kNameAttr = "nn.name";
+
+/// The symbols of a program with their bounds.
+SymbolRanges getSymbols(mlir::Operation *program);
+void setSymbols(mlir::Operation *program, const SymbolRanges &symbols);
+
+} // namespace tenon::nn
+
+#endif // TENON_DIALECTS_NN_DIMANALYSIS_H

@@ -1,0 +1,83 @@
+#include "dialects/nn/Nn.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::nn;
+
+#include "dialects/nn/NnDialect.cpp.inc"
+#include "dialects/nn/NnEnums.cpp.inc"
+#include "dialects/nn/NnOpInterfaces.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/nn/NnAttrs.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/nn/NnOps.cpp.inc"
+
+void NnDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/nn/NnAttrs.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/nn/NnOps.cpp.inc"
+      >();
+}
+
+//===- #nn.dims<seq, 64, 2*seq + 1> -----------------------------------------===//
+
+void DimsAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  llvm::interleaveComma(getExprs(), printer, [&](const DimExpr &e) {
+    if (e.isConstant())
+      printer << e;
+    else
+      printer << '"' << e << '"';
+  });
+  printer << ">";
+}
+
+Attribute DimsAttr::parse(AsmParser &parser, Type) {
+  Dims exprs;
+  auto one = [&]() -> ParseResult {
+    int64_t value;
+    OptionalParseResult number = parser.parseOptionalInteger(value);
+    if (number.has_value()) {
+      exprs.push_back(value);
+      return *number;
+    }
+    std::string text;
+    SMLoc loc = parser.getCurrentLocation();
+    if (parser.parseString(&text))
+      return failure();
+    std::optional<DimExpr> e = DimExpr::parse(text);
+    if (!e)
+      return parser.emitError(loc, "expected a size such as \"2*seq + 1\", "
+                                   "but got \"")
+             << text << '"';
+    exprs.push_back(*e);
+    return success();
+  };
+  if (parser.parseLess())
+    return {};
+  if (succeeded(parser.parseOptionalGreater()))
+    return DimsAttr::get(parser.getContext(), exprs);
+  if (parser.parseCommaSeparatedList(one) || parser.parseGreater())
+    return {};
+  return DimsAttr::get(parser.getContext(), exprs);
+}
+
+//===- Types ---------------------------------------------------------------===//
+
+RankedTensorType nn::tensorType(ArrayRef<DimExpr> dims, Type element) {
+  SmallVector<int64_t> shape;
+  for (const DimExpr &d : dims)
+    shape.push_back(d.isConstant() && d.constant() >= 0 ? d.constant()
+                                                        : ShapedType::kDynamic);
+  return RankedTensorType::get(shape, element);
+}
+
+Type nn::storageType(Type element) {
+  if (auto integer = dyn_cast<IntegerType>(element))
+    return IntegerType::get(element.getContext(), integer.getWidth());
+  return element;
+}

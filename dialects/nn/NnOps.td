@@ -1,0 +1,315 @@
+#ifndef TENON_DIALECTS_NN_NNOPS_TD
+#define TENON_DIALECTS_NN_NNOPS_TD
+
+include "dialects/nn/NnAttrs.td"
+include "dialects/nn/NnDialect.td"
+include "dialects/nn/NnInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Nn_Op<string mnemonic, list<Trait> traits = []>
+    : Op<Nn_Dialect, mnemonic,
+         !listconcat(traits, [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInterface>])>;
+
+//===----------------------------------------------------------------------===//
+// Element-wise operations
+//===----------------------------------------------------------------------===//
+
+class Nn_ElementwiseOp<string mnemonic, list<Trait> traits = []>
+    : Nn_Op<mnemonic, !listconcat(traits, [
+          DeclareOpInterfaceMethods<Nn_ElementwiseOpInterface>])> {
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+
+/// One operand, the same shape.
+class Nn_UnaryOp<string mnemonic, string text> : Nn_ElementwiseOp<mnemonic> {
+  let summary = text;
+  let arguments = (ins AnyRankedTensor:$input);
+}
+
+/// Two operands, numpy broadcasting.
+class Nn_BinaryOp<string mnemonic, string text, list<Trait> traits = []>
+    : Nn_ElementwiseOp<mnemonic, traits> {
+  let summary = text;
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
+}
+
+def Nn_AbsOp : Nn_UnaryOp<"abs", "|x|">;
+def Nn_NegOp : Nn_UnaryOp<"neg", "-x">;
+def Nn_SignOp : Nn_UnaryOp<"sign", "-1, 0 or 1">;
+def Nn_ReciprocalOp : Nn_UnaryOp<"reciprocal", "1 / x">;
+def Nn_FloorOp : Nn_UnaryOp<"floor", "Round down">;
+def Nn_CeilOp : Nn_UnaryOp<"ceil", "Round up">;
+def Nn_RoundOp : Nn_UnaryOp<"round", "Round to nearest, ties to even">;
+def Nn_SqrtOp : Nn_UnaryOp<"sqrt", "Square root">;
+def Nn_ExpOp : Nn_UnaryOp<"exp", "e^x">;
+def Nn_LogOp : Nn_UnaryOp<"log", "Natural logarithm">;
+def Nn_SinOp : Nn_UnaryOp<"sin", "Sine, radians">;
+def Nn_CosOp : Nn_UnaryOp<"cos", "Cosine, radians">;
+def Nn_TanOp : Nn_UnaryOp<"tan", "Tangent, radians">;
+def Nn_AsinOp : Nn_UnaryOp<"asin", "Inverse sine">;
+def Nn_AcosOp : Nn_UnaryOp<"acos", "Inverse cosine">;
+def Nn_AtanOp : Nn_UnaryOp<"atan", "Inverse tangent">;
+def Nn_SinhOp : Nn_UnaryOp<"sinh", "Hyperbolic sine">;
+def Nn_CoshOp : Nn_UnaryOp<"cosh", "Hyperbolic cosine">;
+def Nn_AsinhOp : Nn_UnaryOp<"asinh", "Inverse hyperbolic sine">;
+def Nn_AcoshOp : Nn_UnaryOp<"acosh", "Inverse hyperbolic cosine">;
+def Nn_AtanhOp : Nn_UnaryOp<"atanh", "Inverse hyperbolic tangent">;
+def Nn_TanhOp : Nn_UnaryOp<"tanh", "Hyperbolic tangent">;
+def Nn_ErfOp : Nn_UnaryOp<"erf", "Error function">;
+def Nn_SigmoidOp : Nn_UnaryOp<"sigmoid", "1 / (1 + e^-x)">;
+def Nn_ReluOp : Nn_UnaryOp<"relu", "max(x, 0); NaN stays NaN">;
+def Nn_SiluOp : Nn_UnaryOp<"silu", "x * sigmoid(x)">;
+def Nn_NotOp : Nn_UnaryOp<"not", "Logical or bitwise complement">;
+
+def Nn_AddOp : Nn_BinaryOp<"add", "Sum">;
+def Nn_SubOp : Nn_BinaryOp<"sub", "Difference">;
+def Nn_MulOp : Nn_BinaryOp<"mul", "Product">;
+def Nn_DivOp : Nn_BinaryOp<"div", "Quotient; integers truncate; x / 0 is 0 for integers">;
+def Nn_PowOp : Nn_BinaryOp<"pow", "x to the y">;
+def Nn_MaxOp : Nn_BinaryOp<"max", "The larger; NaN wins">;
+def Nn_MinOp : Nn_BinaryOp<"min", "The smaller; NaN wins">;
+def Nn_AndOp : Nn_BinaryOp<"and", "Logical or bitwise and">;
+def Nn_OrOp : Nn_BinaryOp<"or", "Logical or bitwise or">;
+def Nn_XorOp : Nn_BinaryOp<"xor", "Logical or bitwise exclusive or">;
+def Nn_ShiftLeftOp : Nn_BinaryOp<"shift_left", "x << y; 0 where y is not less than the width">;
+def Nn_ShiftRightOp : Nn_BinaryOp<"shift_right", "Unsigned x >> y; 0 where y is not less than the width">;
+
+def Nn_ModOp : Nn_BinaryOp<"mod", "Remainder; `fmod`: its sign is the dividend's, else the divisor's"> {
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, UnitAttr:$fmod);
+}
+
+def Nn_CompareOp : Nn_BinaryOp<"compare", "A comparison; the result is bool"> {
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, Nn_PredicateAttr:$predicate);
+}
+
+def Nn_IsNanOp : Nn_UnaryOp<"is_nan", "True where x is not a number">;
+
+def Nn_IsInfOp : Nn_UnaryOp<"is_inf", "True where x is infinite with a sign asked for"> {
+  let arguments = (ins AnyRankedTensor:$input, BoolAttr:$positive, BoolAttr:$negative);
+}
+
+def Nn_GeluOp : Nn_UnaryOp<"gelu", "x * Phi(x), exact by erf or approximated by tanh"> {
+  let description = [{
+    Exact: `0.5 x (1 + erf(x / sqrt 2))`; with `approximate`:
+    `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))` (Hendrycks & Gimpel,
+    arXiv 1606.08415).
+  }];
+  let arguments = (ins AnyRankedTensor:$input, UnitAttr:$approximate);
+}
+
+def Nn_CastOp : Nn_UnaryOp<"cast", "Convert the element type"> {
+  let description = [{
+    Float to integer truncates toward zero and saturates; integer to integer
+    wraps; to bool is `x != 0`; between floats rounds to nearest even. NaN
+    becomes 0 in an integer. `saturate` concerns float8 results only.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, DefaultValuedAttr<BoolAttr, "true">:$saturate);
+}
+
+def Nn_BitcastOp : Nn_UnaryOp<"bitcast", "The same bits as another type of that width">;
+
+def Nn_SelectOp : Nn_ElementwiseOp<"select"> {
+  let summary = "lhs where the condition holds, else rhs; all three broadcast";
+  let arguments = (ins AnyRankedTensor:$condition, AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
+}
+
+def Nn_QuantizeOp : Nn_ElementwiseOp<"quantize"> {
+  let summary = "saturate(round_half_even(x / scale) + zero_point)";
+  let description = [{
+    ONNX QuantizeLinear; scale and zero point are already shaped so that they
+    broadcast against `input`.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
+                       Optional<AnyRankedTensor>:$zeroPoint,
+                       DefaultValuedAttr<BoolAttr, "true">:$saturate);
+}
+
+//===----------------------------------------------------------------------===//
+// Shape and movement
+//===----------------------------------------------------------------------===//
+
+class Nn_MoveOp<string mnemonic, list<Trait> traits = []> : Nn_Op<mnemonic, traits> {
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+
+def Nn_DimsOp : Nn_MoveOp<"dims"> {
+  let summary = "A small integer tensor of sizes, computed from the symbols";
+  let arguments = (ins Nn_DimsAttr:$values, Nn_DimsAttr:$shape);
+}
+
+def Nn_ReshapeOp : Nn_MoveOp<"reshape"> {
+  let summary = "The same elements in row-major order with another shape";
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$shape);
+}
+
+def Nn_ExpandOp : Nn_MoveOp<"expand"> {
+  let summary = "Repeat along dimensions of size one, numpy style";
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$shape);
+}
+
+def Nn_TransposeOp : Nn_MoveOp<"transpose"> {
+  let summary = "Result dimension i is operand dimension permutation[i]";
+  let arguments = (ins AnyRankedTensor:$input, DenseI64ArrayAttr:$permutation);
+}
+
+def Nn_SliceOp : Nn_MoveOp<"slice"> {
+  let summary = "Elements starts + i * steps of each dimension";
+  let description = [{
+    `starts` and `shape` are already clamped to the operand; a negative step
+    walks back from its start.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$starts,
+                       DenseI64ArrayAttr:$steps, Nn_DimsAttr:$shape);
+}
+
+def Nn_ConcatOp : Nn_MoveOp<"concat"> {
+  let summary = "Operands one after another along an axis";
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, I64Attr:$axis);
+}
+
+def Nn_PadOp : Nn_MoveOp<"pad"> {
+  let summary = "Add elements before and after each dimension";
+  let description = [{
+    `low` and `high` may be negative (they crop). `value` (a scalar) is what
+    the constant mode puts outside; zero if absent.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$value,
+                       Nn_DimsAttr:$low, Nn_DimsAttr:$high, Nn_PadModeAttr:$mode);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+
+def Nn_TileOp : Nn_MoveOp<"tile"> {
+  let summary = "Repeat each dimension";
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$repeats);
+}
+
+def Nn_IotaOp : Nn_MoveOp<"iota"> {
+  let summary = "start + i * delta";
+  let description = "`start` and `delta` are scalar tensors of the result's type.";
+  let arguments = (ins AnyRankedTensor:$start, AnyRankedTensor:$delta, Nn_DimsAttr:$shape);
+}
+
+def Nn_TriluOp : Nn_MoveOp<"trilu"> {
+  let summary = "Keep the upper or lower triangle of the last two dimensions";
+  let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$k, BoolAttr:$upper);
+}
+
+def Nn_OneHotOp : Nn_MoveOp<"one_hot"> {
+  let summary = "on where the new axis' position is the index, else off";
+  let description = "`values` is [off, on]; negative indices count from `depth`.";
+  let arguments = (ins AnyRankedTensor:$indices, AnyRankedTensor:$values,
+                       Nn_DimsAttr:$depth, I64Attr:$axis);
+}
+
+def Nn_GatherOp : Nn_MoveOp<"gather"> {
+  let summary = "Slices of `data` along `axis` at `indices`";
+  let description = [{
+    Negative indices count from the end; one outside is reported at run time
+    as TENON_INDEX_OUT_OF_BOUNDS.
+  }];
+  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$axis);
+}
+
+def Nn_GatherElementsOp : Nn_MoveOp<"gather_elements"> {
+  let summary = "data with its position along `axis` replaced by indices";
+  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$axis);
+}
+
+def Nn_GatherNdOp : Nn_MoveOp<"gather_nd"> {
+  let summary = "Slices of `data` at the index tuples of the last dimension of `indices`";
+  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$batchDims);
+}
+
+def Nn_ResizeOp : Nn_MoveOp<"resize"> {
+  let summary = "Interpolate to another size (ONNX Resize)";
+  let description = [{
+    `scales` per dimension (result / operand); `mode` nearest, linear or cubic;
+    `coordinates` as ONNX's coordinate_transformation_mode; `roi` as given.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$shape,
+                       DenseF64ArrayAttr:$scales, DenseF64ArrayAttr:$roi, StrAttr:$mode,
+                       StrAttr:$coordinates, StrAttr:$nearest, F64Attr:$cubicCoefficient,
+                       BoolAttr:$excludeOutside, BoolAttr:$antialias, F64Attr:$extrapolation);
+}
+
+//===----------------------------------------------------------------------===//
+// Reductions, products, windows
+//===----------------------------------------------------------------------===//
+
+def Nn_ReduceOp : Nn_MoveOp<"reduce"> {
+  let summary = "Combine the elements along `axes`";
+  let arguments = (ins AnyRankedTensor:$input, Nn_ReduceKindAttr:$kind,
+                       DenseI64ArrayAttr:$axes, BoolAttr:$keepdims);
+}
+
+def Nn_ArgReduceOp : Nn_MoveOp<"arg_reduce"> {
+  let summary = "Position of the largest or smallest element along an axis";
+  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, BoolAttr:$largest,
+                       BoolAttr:$selectLast, BoolAttr:$keepdims);
+}
+
+def Nn_SoftmaxOp : Nn_MoveOp<"softmax"> {
+  let summary = "exp(x - max) / sum along an axis; `log`: its logarithm";
+  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, UnitAttr:$log);
+}
+
+def Nn_NormOp : Nn_MoveOp<"norm", [AttrSizedOperandSegments]> {
+  let summary = "Normalise over the last dimensions from `axis` on";
+  let description = [{
+    y = (x - mean) / sqrt(var + epsilon) * scale + bias; with `rms` mean is 0
+    and var the mean of squares. scale and bias broadcast against the input.
+    Layer normalisation (arXiv 1607.06450) and RMS norm (arXiv 1910.07467).
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$scale,
+                       Optional<AnyRankedTensor>:$bias, I64Attr:$axis,
+                       F32Attr:$epsilon, UnitAttr:$rms);
+  let assemblyFormat = "`(` $input (`scale` $scale^)? (`bias` $bias^)? `)` attr-dict `:` functional-type(operands, results)";
+}
+
+def Nn_CumulateOp : Nn_MoveOp<"cumulate"> {
+  let summary = "Running sum or product along an axis";
+  let arguments = (ins AnyRankedTensor:$input, Nn_ReduceKindAttr:$kind, I64Attr:$axis,
+                       BoolAttr:$exclusive, BoolAttr:$reverse);
+}
+
+def Nn_MatmulOp : Nn_MoveOp<"matmul"> {
+  let summary = "Matrix product of the last two dimensions; the others broadcast";
+  let description = [{
+    [..., M, K] x [..., K, N] -> [..., M, N], both operands at least rank 2.
+    Integer operands are widened to the result's type first.
+  }];
+  let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs);
+}
+
+def Nn_ConvOp : Nn_MoveOp<"conv"> {
+  let summary = "Convolution (cross-correlation), NC<spatial> by OC/g<window>";
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weights,
+                       Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       Nn_DimsAttr:$low, Nn_DimsAttr:$high, I64Attr:$group);
+}
+
+def Nn_ConvTransposeOp : Nn_MoveOp<"conv_transpose"> {
+  let summary = "Transposed convolution; `shape` are the spatial result sizes";
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weights,
+                       Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       Nn_DimsAttr:$low, Nn_DimsAttr:$shape, I64Attr:$group);
+}
+
+def Nn_PoolOp : Nn_MoveOp<"pool"> {
+  let summary = "Combine windows of the spatial dimensions";
+  let description = [{
+    Elements outside count as absent, except that `countPad` lets an average
+    divide by the whole window. `shape` are the spatial result sizes (ONNX
+    ceil_mode changes them).
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Nn_PoolKindAttr:$kind,
+                       DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations, Nn_DimsAttr:$low, Nn_DimsAttr:$high,
+                       Nn_DimsAttr:$shape, BoolAttr:$countPad, I64Attr:$p);
+}
+
+#endif

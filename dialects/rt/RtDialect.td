@@ -1,0 +1,13 @@
+#ifndef TENON_DIALECTS_RT_RTDIALECT_TD
+#define TENON_DIALECTS_RT_RTDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def Rt_Dialect : Dialect {
+  let name = "rt";
+  let cppNamespace = "::tenon::rt";
+  let summary = "How the machine runs a program: steps over planned buffers";
+  let useDefaultAttributePrinterParser = 1;
+}
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef TENON_DIALECTS_RT_RTOPS_TD
+#define TENON_DIALECTS_RT_RTOPS_TD
+
+include "dialects/nn/NnAttrs.td"
+include "dialects/rt/RtAttrs.td"
+include "dialects/rt/RtDialect.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+class Rt_Op<string mnemonic, list<Trait> traits = []> : Op<Rt_Dialect, mnemonic, traits>;
+
+def Rt_ProgramOp : Rt_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
+  let summary = "The steps of one inference";
+  let description = [{
+    `inputs` and `outputs` are dictionaries with `name`, `type` and `shape`;
+    `slot_bytes` is the arena at the bounds of the symbols.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, DictionaryAttr:$symbols,
+                       ArrayAttr:$inputs, ArrayAttr:$outputs,
+                       UI64Attr:$slot_bytes, UI64Attr:$peak_bytes, UI64Attr:$weight_bytes);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def Rt_StepOp : Rt_Op<"step"> {
+  let summary = "Run a kernel over its tiles";
+  let description = [{
+    ```mlir
+    rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
+      tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants array<i64: 1065353216>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$buffers,
+                       Nn_DimsAttr:$tiles, Nn_DimsAttr:$parameters,
+                       DenseI64ArrayAttr:$constants, UnitAttr:$generic,
+                       I64Attr:$flops);
+  let assemblyFormat = "$kernel $buffers `tiles` $tiles `parameters` $parameters `constants` $constants attr-dict";
+}
+
+def Rt_CheckOp : Rt_Op<"check"> {
+  let summary = "Two sizes that must agree when the model runs";
+  let arguments = (ins Nn_DimsAttr:$lhs, Nn_DimsAttr:$rhs, I32Attr:$status);
+  let assemblyFormat = "$lhs `,` $rhs `else` $status attr-dict";
+}
+
+def Rt_KernelOp : Rt_Op<"kernel", [Symbol, NoTerminator, SingleBlock, IsolatedFromAbove]> {
+  let summary = "A group that stands for all with its key, until it is code";
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def Rt_WeightOp : Rt_Op<"weight"> {
+  let summary = "Bytes of the artifact's weights and the constant they come from";
+  let arguments = (ins UI64Attr:$offset, AnyAttr:$value, TypeAttr:$type);
+  let assemblyFormat = "`at` $offset `(` $value `)` `as` $type attr-dict";
+}
+
+#endif

@@ -1,0 +1,52 @@
+// The state of one import: names to values, constants and known integers.
+#ifndef TENON_FRONTENDS_ONNX_GRAPHIMPORTER_H
+#define TENON_FRONTENDS_ONNX_GRAPHIMPORTER_H
+
+#include "frontends/onnx/OpTranslators.h"
+
+namespace tenon::onnx {
+
+class GraphImporter {
+public:
+  GraphImporter(mlir::OpBuilder &builder, const Model &model,
+                const ImportOptions &options)
+      : builder(builder), model(model), options(options) {}
+
+  mlir::LogicalResult importMain(mlir::ModuleOp module);
+  /// Imports the nodes of a graph (the main one, or a branch taken).
+  mlir::LogicalResult importNodes(const Graph &graph);
+
+  mlir::Value lookup(const std::string &name, mlir::Location loc);
+  const IntTensor *lookupInts(const std::string &name);
+  const TensorData *lookupConstant(const std::string &name);
+
+  void define(const std::string &name, mlir::Value value) {
+    values[name] = value;
+  }
+  void defineInts(const std::string &name, IntTensor contents);
+  void alias(const std::string &name, const std::string &of);
+
+  mlir::Location locationOf(const Node &node);
+
+  mlir::OpBuilder &builder;
+  const Model &model;
+  const ImportOptions &options;
+  nn::DimAnalysis analysis;
+  std::map<std::string, const ValueInfo *> declared;
+
+private:
+  mlir::LogicalResult addInput(const ValueInfo &info,
+                               llvm::SmallVectorImpl<mlir::Type> &types,
+                               llvm::SmallVectorImpl<Dims> &shapes);
+  DimExpr sizeOf(const Dim &dim, const std::string &input, size_t axis);
+  void addSymbol(const std::string &name, DimRange range);
+  mlir::Value materialize(const TensorData &tensor, mlir::Location loc);
+
+  std::map<std::string, mlir::Value> values;
+  std::map<std::string, IntTensor> integers;
+  std::map<std::string, const TensorData *> constants;
+};
+
+} // namespace tenon::onnx
+
+#endif // TENON_FRONTENDS_ONNX_GRAPHIMPORTER_H

@@ -1,0 +1,605 @@
+// Walks the graph: inputs become arguments, constants are referred to, integer
+// tensors that describe shapes are followed, all else goes to a translator.
+#include "frontends/onnx/GraphImporter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::onnx;
+
+//===- Options -------------------------------------------------------------===//
+
+std::optional<DimSpec> DimSpec::parse(StringRef text) {
+  DimSpec spec;
+  auto [lo, hi] = text.split("..");
+  int64_t low, high;
+  if (!lo.getAsInteger(10, low)) {
+    if (!text.contains("..")) {
+      spec.range = {low, low};
+    } else {
+      if (hi.getAsInteger(10, high) || high < low)
+        return std::nullopt;
+      spec.range = {low, high};
+    }
+    return low >= 0 ? std::optional(spec) : std::nullopt;
+  }
+  if (text.empty() || text.contains(".."))
+    return std::nullopt;
+  spec.symbol = text.str();
+  return spec;
+}
+
+Type onnx::elementType(MLIRContext &context, DataType type) {
+  Builder b(&context);
+  auto integer = [&](unsigned width, bool isUnsigned) -> Type {
+    return IntegerType::get(&context, width,
+                            isUnsigned ? IntegerType::Unsigned
+                                       : IntegerType::Signless);
+  };
+  switch (type) {
+  case DataType::Float: return b.getF32Type();
+  case DataType::Double: return b.getF64Type();
+  case DataType::Float16: return b.getF16Type();
+  case DataType::Bfloat16: return b.getBF16Type();
+  case DataType::Bool: return b.getI1Type();
+  case DataType::Int8: return integer(8, false);
+  case DataType::Int16: return integer(16, false);
+  case DataType::Int32: return integer(32, false);
+  case DataType::Int64: return integer(64, false);
+  case DataType::Uint8: return integer(8, true);
+  case DataType::Uint16: return integer(16, true);
+  case DataType::Uint32: return integer(32, true);
+  case DataType::Uint64: return integer(64, true);
+  default: return {};
+  }
+}
+
+/// A name that a DimExpr can hold: letters, digits, '_' and '.'.
+static std::string symbolName(StringRef name) {
+  std::string clean;
+  for (char c : name)
+    clean += llvm::isAlnum(c) || c == '_' || c == '.' ? c : '_';
+  if (clean.empty() || llvm::isDigit(clean.front()))
+    clean = "d" + clean;
+  return clean;
+}
+
+//===- Inputs --------------------------------------------------------------===//
+
+void GraphImporter::addSymbol(const std::string &name, DimRange range) {
+  auto [it, isNew] = analysis.symbols.insert({name, range});
+  if (!isNew) {
+    it->second.lo = std::max(it->second.lo, range.lo);
+    it->second.hi = std::min(it->second.hi, range.hi);
+  }
+}
+
+DimExpr GraphImporter::sizeOf(const Dim &dim, const std::string &input,
+                              size_t axis) {
+  if (dim.isStatic())
+    return dim.value;
+  std::string name =
+      dim.symbol.empty() ? input + "." + std::to_string(axis) : dim.symbol;
+  auto it = options.dims.find(name);
+  std::string symbol = symbolName(name);
+  if (it == options.dims.end())
+    it = options.dims.find(symbol);
+  if (it == options.dims.end()) {
+    if (options.note)
+      options.note("dimension '" + symbol + "' of input '" + input +
+                   "' is not given and compiled as 1; use --dim " + symbol +
+                   "=N or --dim " + symbol + "=LO..HI");
+    return 1;
+  }
+  if (it->second.lo == it->second.hi)
+    return it->second.lo;
+  addSymbol(symbol, it->second);
+  return DimExpr::symbol(symbol);
+}
+
+LogicalResult GraphImporter::addInput(const ValueInfo &info,
+                                      SmallVectorImpl<Type> &types,
+                                      SmallVectorImpl<Dims> &shapes) {
+  Location loc = NameLoc::get(builder.getStringAttr(info.name));
+  if (info.kind != ValueKind::Tensor)
+    return emitError(loc) << "input '" << info.name
+                          << "' is no tensor; sequences, optionals and maps "
+                             "are not compiled";
+  Type element = elementType(*builder.getContext(), info.type.element);
+  if (!element)
+    return emitError(loc) << "input '" << info.name
+                          << "' has the element type "
+                          << dataTypeName(info.type.element)
+                          << ", which is not compiled yet";
+  Dims dims;
+  auto shape = options.shapes.find(info.name);
+  if (shape != options.shapes.end()) {
+    if (info.type.ranked && info.type.dims.size() != shape->second.size())
+      return emitError(loc) << "input '" << info.name << "' has rank "
+                            << info.type.dims.size() << ", but --shape gives "
+                            << shape->second.size() << " sizes";
+    for (auto [i, spec] : llvm::enumerate(shape->second)) {
+      if (info.type.ranked && info.type.dims[i].isStatic() &&
+          spec.symbol.empty() &&
+          (spec.range.lo != info.type.dims[i].value ||
+           spec.range.hi != info.type.dims[i].value))
+        return emitError(loc)
+               << "input '" << info.name << "' has size "
+               << info.type.dims[i].value << " in dimension " << i
+               << ", but --shape gives another";
+      if (spec.symbol.empty() && spec.range.lo == spec.range.hi) {
+        dims.push_back(spec.range.lo);
+        continue;
+      }
+      std::string name = spec.symbol.empty()
+                             ? symbolName(info.name) + "." + std::to_string(i)
+                             : symbolName(spec.symbol);
+      DimRange range = spec.range;
+      if (!spec.symbol.empty()) {
+        auto it = options.dims.find(spec.symbol);
+        if (it == options.dims.end())
+          return emitError(loc) << "--shape names the dimension '"
+                                << spec.symbol << "', which has no bounds; add "
+                                << "--dim " << spec.symbol << "=LO..HI";
+        range = it->second;
+      }
+      addSymbol(name, range);
+      dims.push_back(DimExpr::symbol(name));
+    }
+  } else if (!info.type.ranked) {
+    return emitError(loc) << "input '" << info.name
+                          << "' has no rank; give its shape with --shape "
+                          << info.name << "=1x3x224x224";
+  } else {
+    for (auto [i, dim] : llvm::enumerate(info.type.dims))
+      dims.push_back(sizeOf(dim, info.name, i));
+  }
+  types.push_back(nn::tensorType(dims, element));
+  shapes.push_back(dims);
+  return success();
+}
+
+LogicalResult GraphImporter::importMain(ModuleOp module) {
+  const Graph &graph = model.graph;
+  for (const ValueInfo &info : graph.valueInfos)
+    declared[info.name] = &info;
+  for (const ValueInfo &info : graph.outputs)
+    declared[info.name] = &info;
+
+  SmallVector<Type> types;
+  SmallVector<Dims> shapes;
+  SmallVector<const ValueInfo *> arguments;
+  std::vector<TensorData> bound;
+  bound.reserve(graph.inputs.size());
+  for (const ValueInfo &info : graph.inputs) {
+    SmallVector<Type> type;
+    SmallVector<Dims> shape;
+    if (failed(addInput(info, type, shape)))
+      return failure();
+    auto value = options.values.find(info.name);
+    if (value == options.values.end()) {
+      types.append(type);
+      shapes.append(shape);
+      arguments.push_back(&info);
+      continue;
+    }
+    TensorData constant;
+    constant.name = info.name;
+    constant.type = info.type.element;
+    for (const DimExpr &d : shape[0]) {
+      if (!d.isConstant())
+        return emitError(module.getLoc())
+               << "--value binds input '" << info.name
+               << "', whose shape must then be static";
+      constant.dims.push_back(d.constant());
+    }
+    constant.bytes = value->second;
+    bound.push_back(constant);
+    constants[info.name] = &bound.back();
+  }
+
+  auto program = func::FuncOp::create(
+      builder, module.getLoc(), "main", builder.getFunctionType(types, {}));
+  module.push_back(program);
+  Block *block = program.addEntryBlock();
+  builder.setInsertionPointToStart(block);
+  for (auto [i, info] : llvm::enumerate(arguments)) {
+    program.setArgAttr(i, nn::kNameAttr, builder.getStringAttr(info->name));
+    program.setArgAttr(i, nn::kShapeAttr,
+                       nn::DimsAttr::get(builder.getContext(), shapes[i]));
+    BlockArgument argument = block->getArgument(i);
+    argument.setLoc(NameLoc::get(builder.getStringAttr(info->name)));
+    analysis.set(argument, shapes[i]);
+    define(info->name, argument);
+  }
+
+  if (failed(importNodes(graph)))
+    return failure();
+
+  SmallVector<Value> results;
+  for (const ValueInfo &info : graph.outputs) {
+    Value value = lookup(info.name, module.getLoc());
+    if (!value)
+      return emitError(module.getLoc())
+             << "output '" << info.name << "' is computed by no node";
+    // The declared type is a promise to the caller.
+    if (info.kind == ValueKind::Tensor && info.type.ranked) {
+      Dims found = analysis.of(value);
+      if (found.size() != info.type.dims.size())
+        return emitError(value.getLoc())
+               << "output '" << info.name << "' is declared with rank "
+               << info.type.dims.size() << ", but computed as "
+               << dimsToString(found);
+      for (auto [d, dim] : llvm::zip(found, info.type.dims))
+        if (dim.isStatic() && d.isConstant() && d.constant() != dim.value)
+          return emitError(value.getLoc())
+                 << "output '" << info.name << "' is declared with size "
+                 << dim.value << ", but computed as " << dimsToString(found);
+    }
+    results.push_back(value);
+  }
+  func::ReturnOp::create(builder, module.getLoc(), results);
+  program.setFunctionType(
+      builder.getFunctionType(types, TypeRange(ValueRange(results))));
+  for (auto [i, info] : llvm::enumerate(graph.outputs))
+    program.setResultAttr(i, nn::kNameAttr, builder.getStringAttr(info.name));
+  nn::setSymbols(program, analysis.symbols);
+  return success();
+}
+
+//===- Nodes ---------------------------------------------------------------===//
+
+Location GraphImporter::locationOf(const Node &node) {
+  auto line = FileLineColLoc::get(builder.getStringAttr("model.nodes"),
+                                  node.index + 1, 0);
+  return NameLoc::get(builder.getStringAttr(node.name), line);
+}
+
+/// `If` with a condition known now: its branch stands in its place.
+static std::optional<LogicalResult> inlineIf(GraphImporter &importer,
+                                             const Node &node) {
+  if (node.opType != "If" || !node.domain.empty())
+    return std::nullopt;
+  const IntTensor *condition = importer.lookupInts(node.inputs[0]);
+  if (!condition || !condition->values[0].isConstant())
+    return std::nullopt;
+  const Graph *branch = node.getGraph(
+      condition->values[0].isConstant(0) ? "else_branch" : "then_branch");
+  if (!branch)
+    return std::nullopt;
+  if (failed(importer.importNodes(*branch)))
+    return failure();
+  for (auto [outer, inner] : llvm::zip(node.outputs, branch->outputs))
+    importer.alias(outer, inner.name);
+  return success();
+}
+
+LogicalResult GraphImporter::importNodes(const Graph &graph) {
+  for (const TensorData &tensor : graph.initializers)
+    constants[tensor.name] = &tensor;
+
+  bool ok = true;
+  for (const Node &node : graph.nodes) {
+    NodeContext context(*this, node);
+    if (std::optional<LogicalResult> inlined = inlineIf(*this, node)) {
+      if (failed(*inlined))
+        return failure();
+      continue;
+    }
+    if (node.domain.empty() && node.opType == "Constant" &&
+        node.getTensor("value")) {
+      constants[node.outputs[0]] = node.getTensor("value");
+      continue;
+    }
+    std::string key =
+        node.domain.empty() ? node.opType : node.domain + "::" + node.opType;
+    auto it = translators().find(key);
+    if (it == translators().end()) {
+      emitError(context.loc)
+          << "node '" << node.name << "': no translation for operator "
+          << (node.domain.empty() ? "ai.onnx" : node.domain)
+          << "::" << node.opType;
+      ok = false;
+      continue;
+    }
+    // After one unknown operator the rest is only searched for more of them:
+    // what depends on its results cannot be built.
+    if (!ok || foldShapeArithmetic(context))
+      continue;
+    if (failed(it->second(context)))
+      return failure();
+  }
+  return success(ok);
+}
+
+//===- Names ---------------------------------------------------------------===//
+
+void GraphImporter::alias(const std::string &name, const std::string &of) {
+  if (const TensorData *constant = lookupConstant(of))
+    constants[name] = constant;
+  if (const IntTensor *ints = lookupInts(of))
+    integers[name] = *ints;
+  auto it = values.find(of);
+  if (it != values.end())
+    values[name] = it->second;
+}
+
+void GraphImporter::defineInts(const std::string &name, IntTensor contents) {
+  integers[name] = std::move(contents);
+}
+
+const TensorData *GraphImporter::lookupConstant(const std::string &name) {
+  auto it = constants.find(name);
+  return it == constants.end() ? nullptr : it->second;
+}
+
+/// Element i of little-endian integers of a type.
+static int64_t readInteger(ArrayRef<char> bytes, size_t i, DataType type) {
+  auto at = [&](auto value) {
+    std::memcpy(&value, bytes.data() + i * sizeof(value), sizeof(value));
+    return (int64_t)value;
+  };
+  switch (type) {
+  case DataType::Int64: case DataType::Uint64: return at(int64_t());
+  case DataType::Int32: return at(int32_t());
+  case DataType::Uint32: return at(uint32_t());
+  case DataType::Int16: return at(int16_t());
+  case DataType::Uint16: return at(uint16_t());
+  case DataType::Int8: return at(int8_t());
+  default: return at(uint8_t());
+  }
+}
+
+const IntTensor *GraphImporter::lookupInts(const std::string &name) {
+  auto it = integers.find(name);
+  if (it != integers.end())
+    return &it->second;
+  const TensorData *tensor = lookupConstant(name);
+  if (!tensor || tensor->elements() > kIntTensorLimit)
+    return nullptr;
+  Type element = elementType(*builder.getContext(), tensor->type);
+  if (!element || !isa<IntegerType>(element))
+    return nullptr;
+  IntTensor contents{element, SmallVector<int64_t>(tensor->dims.begin(),
+                                                   tensor->dims.end()), {}};
+  for (int64_t i = 0; i < tensor->elements(); ++i)
+    contents.values.push_back(readInteger(tensor->bytes, i, tensor->type));
+  return &(integers[name] = std::move(contents));
+}
+
+Value GraphImporter::materialize(const TensorData &tensor, Location loc) {
+  Type element = elementType(*builder.getContext(), tensor.type);
+  if (!element) {
+    emitError(loc) << "constant '" << tensor.name << "' has the element type "
+                   << dataTypeName(tensor.type)
+                   << ", which is not compiled yet";
+    return {};
+  }
+  auto type = RankedTensorType::get(tensor.dims, element);
+  constexpr size_t inlineLimit = 1024;
+  if (tensor.bytes.size() <= inlineLimit || tensor.file < 0)
+    return pack::makeConstant(
+        builder, loc, type,
+        std::vector<char>(tensor.bytes.begin(), tensor.bytes.end()));
+  const File &file = model.files[tensor.file];
+  auto *dialect = builder.getContext()->getOrLoadDialect<pack::PackDialect>();
+  dialect->getWeights().addFile(
+      file.path,
+      ArrayRef<char>(file.buffer->getBufferStart(),
+                     file.buffer->getBufferSize()),
+      file.buffer);
+  return pack::ConstantOp::create(
+      builder, loc, type,
+      pack::RefAttr::get(builder.getContext(), file.path, tensor.offset,
+                         tensor.bytes.size()));
+}
+
+Value GraphImporter::lookup(const std::string &name, Location loc) {
+  auto it = values.find(name);
+  if (it != values.end())
+    return it->second;
+  if (const TensorData *tensor = lookupConstant(name)) {
+    Value value =
+        materialize(*tensor, NameLoc::get(builder.getStringAttr(name)));
+    if (value)
+      values[name] = value;
+    return value;
+  }
+  auto ints = integers.find(name);
+  if (ints == integers.end())
+    return {};
+  Dims shape(ints->second.shape.begin(), ints->second.shape.end());
+  MLIRContext *context = builder.getContext();
+  Value value = nn::DimsOp::create(
+      builder, loc, nn::tensorType(shape, ints->second.element),
+      nn::DimsAttr::get(context, ints->second.values),
+      nn::DimsAttr::get(context, shape));
+  return values[name] = value;
+}
+
+//===- NodeContext ---------------------------------------------------------===//
+
+NodeContext::NodeContext(GraphImporter &importer, const Node &node)
+    : node(node), builder(importer.builder), loc(importer.locationOf(node)),
+      analysis(importer.analysis), importer(importer) {}
+
+Value NodeContext::in(size_t i) {
+  return has(i) ? importer.lookup(node.inputs[i], loc) : Value();
+}
+
+Type NodeContext::elementOf(Value v) {
+  return v ? mlir::cast<ShapedType>(v.getType()).getElementType() : Type();
+}
+
+const IntTensor *NodeContext::ints(size_t i) {
+  return has(i) ? importer.lookupInts(node.inputs[i]) : nullptr;
+}
+
+const IntTensor *NodeContext::requireInts(size_t i, StringRef name) {
+  const IntTensor *contents = ints(i);
+  if (!contents)
+    error() << "the operand '" << name
+            << "' decides shapes and is known only at run time; bind it with "
+               "--value or make it a constant";
+  return contents;
+}
+
+std::optional<ArrayRef<char>> NodeContext::constantBytes(size_t i) {
+  const TensorData *tensor =
+      has(i) ? importer.lookupConstant(node.inputs[i]) : nullptr;
+  if (!tensor)
+    return std::nullopt;
+  return tensor->bytes;
+}
+
+std::optional<std::vector<double>> NodeContext::constantFloats(size_t i) {
+  const TensorData *tensor =
+      has(i) ? importer.lookupConstant(node.inputs[i]) : nullptr;
+  if (!tensor)
+    return std::nullopt;
+  std::vector<double> values;
+  for (int64_t e = 0; e < tensor->elements(); ++e) {
+    if (tensor->type == DataType::Float) {
+      float f;
+      std::memcpy(&f, tensor->bytes.data() + 4 * e, 4);
+      values.push_back(f);
+    } else if (tensor->type == DataType::Double) {
+      double d;
+      std::memcpy(&d, tensor->bytes.data() + 8 * e, 8);
+      values.push_back(d);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return values;
+}
+
+FailureOr<int64_t> NodeContext::axis(int64_t value, int64_t rank) {
+  if (value >= -rank && value < rank)
+    return value < 0 ? value + rank : value;
+  error() << "expected an axis from " << -rank << " to " << rank - 1
+          << ", but got " << value;
+  return failure();
+}
+
+Value NodeContext::infer(Operation *op) {
+  if (failed(analysis.infer(op)))
+    return {};
+  return op->getResult(0);
+}
+
+Value NodeContext::constant(RankedTensorType type, std::vector<char> bytes) {
+  return pack::makeConstant(builder, loc, type, std::move(bytes));
+}
+
+Value NodeContext::scalar(Type element, double value) {
+  if (!element)
+    return {};
+  auto type = RankedTensorType::get({}, element);
+  mlir::Attribute attr =
+      isa<FloatType>(element)
+          ? (mlir::Attribute)builder.getFloatAttr(element, value)
+          : (mlir::Attribute)IntegerAttr::get(
+                element, APInt(element.getIntOrFloatBitWidth(),
+                               (uint64_t)(int64_t)value, false, true));
+  return pack::ConstantOp::create(builder, loc, type,
+                                  DenseElementsAttr::get(type, attr));
+}
+
+Value NodeContext::reshape(Value v, Dims shape) {
+  return make<nn::ReshapeOp>(elementOf(v), v, dimsAttr(shape));
+}
+
+Value NodeContext::transpose(Value v, ArrayRef<int64_t> permutation) {
+  return make<nn::TransposeOp>(elementOf(v), v,
+                               builder.getDenseI64ArrayAttr(permutation));
+}
+
+Value NodeContext::cast(Value v, Type element) {
+  if (v && elementOf(v) == element)
+    return v;
+  return make<nn::CastOp>(element, v, builder.getBoolAttr(true));
+}
+
+LogicalResult NodeContext::yield(Value result, size_t i) {
+  if (!result)
+    return failure();
+  if (node.hasOutput(i))
+    importer.define(node.outputs[i], result);
+  return success();
+}
+
+void NodeContext::yieldInts(IntTensor contents, size_t i) {
+  if (node.hasOutput(i))
+    importer.defineInts(node.outputs[i], std::move(contents));
+}
+
+std::optional<Dims> NodeContext::declaredDims(size_t i) {
+  if (!node.hasOutput(i))
+    return std::nullopt;
+  auto it = importer.declared.find(node.outputs[i]);
+  if (it == importer.declared.end() || it->second->kind != ValueKind::Tensor ||
+      !it->second->type.ranked)
+    return std::nullopt;
+  Dims dims;
+  for (const Dim &d : it->second->type.dims) {
+    if (!d.isStatic())
+      return std::nullopt;
+    dims.push_back(d.value);
+  }
+  return dims;
+}
+
+InFlightDiagnostic NodeContext::error() {
+  return emitError(loc) << "node '" << node.name << "' (" << node.opType
+                        << "): ";
+}
+
+//===- Entry ---------------------------------------------------------------===//
+
+const TranslatorTable &onnx::translators() {
+  static const TranslatorTable table = [] {
+    TranslatorTable t;
+    addElementwiseTranslators(t);
+    addShapeTranslators(t);
+    addIndexTranslators(t);
+    addReductionTranslators(t);
+    addProductTranslators(t);
+    addWindowTranslators(t);
+    addNormTranslators(t);
+    addQuantTranslators(t);
+    return t;
+  }();
+  return table;
+}
+
+bool onnx::hasTranslator(StringRef domain, StringRef opType) {
+  // Control flow is the importer's own.
+  if (domain.empty() && (opType == "If" || opType == "Loop" || opType == "Scan" ||
+                         opType == "Constant"))
+    return true;
+  return translators().count(domain.empty() ? opType.str()
+                                            : (domain + "::" + opType).str());
+}
+
+std::vector<std::string> onnx::listTranslators() {
+  std::vector<std::string> names;
+  for (auto &[name, translator] : translators())
+    names.push_back(name);
+  return names;
+}
+
+OwningOpRef<ModuleOp> onnx::importModel(MLIRContext &context,
+                                        const Model &model,
+                                        const ImportOptions &options) {
+  context.loadDialect<func::FuncDialect, nn::NnDialect, pack::PackDialect>();
+  OpBuilder builder(&context);
+  OwningOpRef<ModuleOp> module = ModuleOp::create(
+      builder, NameLoc::get(builder.getStringAttr(model.graph.name)));
+  GraphImporter importer(builder, model, options);
+  if (failed(importer.importMain(*module)))
+    return {};
+  return module;
+}

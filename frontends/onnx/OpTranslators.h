@@ -1,0 +1,124 @@
+// What a translator works with, and the table of all of them.
+//
+//   static LogicalResult translateAdd(NodeContext &node) {
+//     return node.yield(node.make<nn::AddOp>(node.element(0), node.in(0), node.in(1)));
+//   }
+//
+// `make` gives a null value after an error it has reported, takes null for
+// null, and `yield` fails on null: a chain of them needs no checks between.
+#ifndef TENON_FRONTENDS_ONNX_OPTRANSLATORS_H
+#define TENON_FRONTENDS_ONNX_OPTRANSLATORS_H
+
+#include "dialects/nn/Nn.h"
+#include "dialects/pack/Pack.h"
+#include "frontends/onnx/Importer.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace tenon::onnx {
+
+class GraphImporter;
+
+/// The contents of a small integer (or bool) tensor, as far as known while
+/// importing.
+struct IntTensor {
+  mlir::Type element;
+  llvm::SmallVector<int64_t> shape;
+  Dims values; // row-major
+};
+/// Tensors up to this many elements are followed.
+inline constexpr int64_t kIntTensorLimit = 64;
+
+class NodeContext {
+public:
+  NodeContext(GraphImporter &importer, const Node &node);
+
+  const Node &node;
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  nn::DimAnalysis &analysis;
+
+  //===- Operands ----------------------------------------------------------===//
+  size_t inputs() const { return node.inputs.size(); }
+  bool has(size_t i) const { return node.hasInput(i); }
+  /// The operand; null if it is not given.
+  mlir::Value in(size_t i);
+  Dims dims(size_t i) { return dimsOf(in(i)); }
+  Dims dimsOf(mlir::Value v) { return v ? analysis.of(v) : Dims(); }
+  int64_t rank(size_t i) { return dims(i).size(); }
+  mlir::Type element(size_t i) { return elementOf(in(i)); }
+  mlir::Type elementOf(mlir::Value v);
+  /// The contents of an integer operand, if they are known.
+  const IntTensor *ints(size_t i);
+  /// The same, reporting an error that names the operand if they are not.
+  const IntTensor *requireInts(size_t i, llvm::StringRef name);
+  /// The bytes of an operand that is a constant of the model; `type` and
+  /// `shape` as the tensor says.
+  std::optional<llvm::ArrayRef<char>> constantBytes(size_t i);
+  /// A constant float operand's elements.
+  std::optional<std::vector<double>> constantFloats(size_t i);
+
+  //===- Attributes --------------------------------------------------------===//
+  /// An axis attribute (or given axis) counted from the front; reports one
+  /// outside [-rank, rank).
+  mlir::FailureOr<int64_t> axis(int64_t value, int64_t rank);
+
+  //===- Results -----------------------------------------------------------===//
+  template <typename Op, typename... Args>
+  mlir::Value make(mlir::Type element, Args &&...args) {
+    if (!element || (isNull(args) || ...))
+      return {};
+    auto op = Op::create(builder, loc, mlir::RankedTensorType::get({}, element),
+                         std::forward<Args>(args)...);
+    return infer(op);
+  }
+  mlir::Value constant(mlir::RankedTensorType type, std::vector<char> bytes);
+  /// A scalar of the element type.
+  mlir::Value scalar(mlir::Type element, double value);
+  mlir::Value reshape(mlir::Value v, Dims shape);
+  mlir::Value transpose(mlir::Value v, llvm::ArrayRef<int64_t> permutation);
+  mlir::Value cast(mlir::Value v, mlir::Type element);
+  nn::DimsAttr dimsAttr(const Dims &dims) {
+    return nn::DimsAttr::get(builder.getContext(), dims);
+  }
+
+  mlir::LogicalResult yield(mlir::Value result, size_t i = 0);
+  void yieldInts(IntTensor contents, size_t i = 0);
+  /// The sizes the model declares for result i, if all are static.
+  std::optional<Dims> declaredDims(size_t i);
+
+  mlir::InFlightDiagnostic error();
+  GraphImporter &importer;
+
+private:
+  mlir::Value infer(mlir::Operation *op);
+  static bool isNull(const mlir::Value &v) { return !v; }
+  static bool isNull(const llvm::SmallVector<mlir::Value> &v) {
+    return llvm::is_contained(v, mlir::Value());
+  }
+  template <typename T> static bool isNull(const T &) { return false; }
+};
+
+using Translator = mlir::LogicalResult (*)(NodeContext &);
+
+/// Operators by "Op" (ai.onnx) or "domain::Op".
+using TranslatorTable = std::map<std::string, Translator>;
+const TranslatorTable &translators();
+
+// One per family, each in its own file.
+void addElementwiseTranslators(TranslatorTable &table);
+void addShapeTranslators(TranslatorTable &table);
+void addIndexTranslators(TranslatorTable &table);
+void addReductionTranslators(TranslatorTable &table);
+void addProductTranslators(TranslatorTable &table);
+void addWindowTranslators(TranslatorTable &table);
+void addNormTranslators(TranslatorTable &table);
+void addQuantTranslators(TranslatorTable &table);
+
+/// Follows integer tensors that describe shapes. True if the node's results
+/// are known now and need no operation.
+bool foldShapeArithmetic(NodeContext &node);
+
+} // namespace tenon::onnx
+
+#endif // TENON_FRONTENDS_ONNX_OPTRANSLATORS_H

@@ -1,0 +1,260 @@
+// The program as a function: one dispatch per step.
+//
+//   i32 <prefix>_program(model, symbols, bases)
+//     %s = tenon_dispatch(model, bases, &step0)   a constant record, or one on
+//     if (%s) return %s                           the stack with sizes filled in
+//     ...
+//   void <prefix>_output_dims(symbols, dims)
+#include "passes/lower/Passes.h"
+#include "passes/lower/TargetFacts.h"
+#include "tenon/abi.h"
+
+namespace tenon::lower {
+#define GEN_PASS_DEF_CONVERTRTTOLLVMPASS
+#include "passes/lower/Passes.h.inc"
+} // namespace tenon::lower
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::lower;
+
+namespace {
+
+class ProgramWriter {
+public:
+  ProgramWriter(ModuleOp module, rt::ProgramOp program, std::string prefix)
+      : module(module), program(program), prefix(std::move(prefix)),
+        b(module.getContext()), facts(TargetFacts::of(module)),
+        pointer(LLVM::LLVMPointerType::get(b.getContext())),
+        integer(b.getIntegerType(facts.indexBits)), i64(b.getI64Type()) {
+    for (NamedAttribute s : program.getSymbols())
+      symbols.push_back(s.getName().str());
+  }
+  void writeProgram();
+  void writeOutputDims();
+
+private:
+  Value constant(Type type, int64_t v) {
+    return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, v));
+  }
+  Value evaluate(const DimExpr &e); // as i64
+  void loadSymbols(Value from);
+  int64_t baseNumber(rt::BufferAttr buffer);
+  Value constantRecord(rt::StepOp step, int64_t node, ArrayRef<Attribute> args);
+  Value stackRecord(rt::StepOp step, int64_t node);
+
+  ModuleOp module;
+  rt::ProgramOp program;
+  std::string prefix;
+  OpBuilder b;
+  TargetFacts facts;
+  Type pointer, integer, i64;
+  Location loc = UnknownLoc::get(b.getContext());
+  SmallVector<std::string> symbols; // in the dictionary's (sorted) order
+  std::map<std::string, Value> sizes;
+};
+
+void ProgramWriter::loadSymbols(Value from) {
+  for (auto [i, name] : llvm::enumerate(symbols)) {
+    Value at = LLVM::GEPOp::create(b, loc, pointer, i64, from,
+                                   ArrayRef<LLVM::GEPArg>{(int32_t)i});
+    sizes[name] = LLVM::LoadOp::create(b, loc, i64, at);
+  }
+}
+
+Value ProgramWriter::evaluate(const DimExpr &e) {
+  return e.fold<Value>(
+      [&](int64_t c) { return constant(i64, c); },
+      [&](StringRef s) { return sizes[s.str()]; },
+      [&](char op, Value x, Value y) -> Value {
+        Value zero = constant(i64, 0), one = constant(i64, 1);
+        // Divisors are positive by construction; 1 keeps a bug from trapping.
+        auto floorDiv = [&](Value n, Value d) -> Value {
+          Value q = LLVM::SDivOp::create(b, loc, n, d);
+          Value r = LLVM::SRemOp::create(b, loc, n, d);
+          Value down = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, r, zero);
+          return LLVM::SelectOp::create(b, loc, down, LLVM::SubOp::create(b, loc, q, one), q);
+        };
+        auto pick = [&](LLVM::ICmpPredicate p) -> Value {
+          Value c = LLVM::ICmpOp::create(b, loc, p, x, y);
+          return LLVM::SelectOp::create(b, loc, c, x, y);
+        };
+        switch (op) {
+        case '+': return LLVM::AddOp::create(b, loc, x, y);
+        case '*': return LLVM::MulOp::create(b, loc, x, y);
+        case '<': return pick(LLVM::ICmpPredicate::slt);
+        case '>': return pick(LLVM::ICmpPredicate::sgt);
+        default: break;
+        }
+        Value positive = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::sgt, y, zero);
+        y = LLVM::SelectOp::create(b, loc, positive, y, one);
+        if (op == '/')
+          return floorDiv(x, y);
+        if (op == '^')
+          return floorDiv(LLVM::AddOp::create(b, loc, x, LLVM::SubOp::create(b, loc, y, one)), y);
+        Value q = floorDiv(x, y);
+        return LLVM::SubOp::create(b, loc, x, LLVM::MulOp::create(b, loc, q, y));
+      });
+}
+
+int64_t ProgramWriter::baseNumber(rt::BufferAttr buffer) {
+  switch (buffer.getBase()) {
+  case rt::Base::Arena: return 0;
+  case rt::Base::Weights: return 1;
+  case rt::Base::Input: return 2 + buffer.getNumber();
+  case rt::Base::Output:
+    return 2 + program.getInputs().size() + buffer.getNumber();
+  }
+  return 0;
+}
+
+/// A record whose words are all known: read-only data.
+Value ProgramWriter::constantRecord(rt::StepOp step, int64_t node,
+                                    ArrayRef<Attribute> words) {
+  auto array = LLVM::LLVMArrayType::get(integer, words.size());
+  auto type = LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer, array});
+  std::string name = prefix + "_step" + std::to_string(node);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(module.getBody());
+    auto global = LLVM::GlobalOp::create(b, loc, type, /*isConstant=*/true,
+                                         LLVM::Linkage::Internal, name, Attribute(),
+                                         /*alignment=*/8);
+    Block *block = b.createBlock(&global.getInitializerRegion());
+    b.setInsertionPointToEnd(block);
+    Value record = LLVM::UndefOp::create(b, loc, type);
+    Value kernel = LLVM::AddressOfOp::create(b, loc, pointer, step.getKernel());
+    record = LLVM::InsertValueOp::create(b, loc, record, kernel, ArrayRef<int64_t>{0});
+    SmallVector<APInt> values;
+    for (Attribute w : words)
+      values.push_back(APInt(facts.indexBits, (uint64_t)cast<IntegerAttr>(w).getInt(),
+                             false, true));
+    auto tensor = RankedTensorType::get({(int64_t)words.size()}, integer);
+    Value data = LLVM::ConstantOp::create(b, loc, array,
+                                          DenseElementsAttr::get(tensor, values));
+    record = LLVM::InsertValueOp::create(b, loc, record, data, ArrayRef<int64_t>{1});
+    LLVM::ReturnOp::create(b, loc, record);
+  }
+  return LLVM::AddressOfOp::create(b, loc, pointer, name);
+}
+
+void ProgramWriter::writeProgram() {
+  b.setInsertionPointToEnd(module.getBody());
+  auto i32 = b.getI32Type();
+  auto dispatchType = LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer});
+  LLVM::LLVMFuncOp::create(b, loc, "tenon_dispatch", dispatchType);
+  auto function = LLVM::LLVMFuncOp::create(
+      b, program.getLoc(), prefix + "_program",
+      LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer}));
+  function.setVisibility_(LLVM::Visibility::Hidden);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  Value model = entry->getArgument(0), bases = entry->getArgument(2);
+  loadSymbols(entry->getArgument(1));
+
+  Block *leave = b.createBlock(&function.getBody(), function.getBody().end(),
+                               {i32}, {loc});
+  LLVM::ReturnOp::create(b, loc, leave->getArgument(0));
+  b.setInsertionPointToEnd(entry);
+
+  // One record on the stack serves all steps whose sizes are known late.
+  int64_t longest = 0;
+  for (auto step : program.getBody().getOps<rt::StepOp>())
+    longest = std::max<int64_t>(
+        longest, 3 + 2 * step.getBuffers().size() +
+                     step.getParameters().getExprs().size() +
+                     step.getConstants().size());
+  Value stack;
+  if (!symbols.empty())
+    stack = LLVM::AllocaOp::create(b, loc, pointer, integer,
+                                   constant(b.getI32Type(), longest), 16);
+  int64_t node = 0;
+  for (Operation &op : program.getBody().front()) {
+    auto step = dyn_cast<rt::StepOp>(op);
+    if (!step)
+      continue;
+    loc = step.getLoc();
+    // tiles, node, buffers, parameters, constants
+    SmallVector<DimExpr> words = {step.getTiles().getExprs()[0], node};
+    for (Attribute buffer : step.getBuffers()) {
+      words.push_back(baseNumber(cast<rt::BufferAttr>(buffer)));
+      words.push_back((int64_t)cast<rt::BufferAttr>(buffer).getOffset());
+    }
+    llvm::append_range(words, step.getParameters().getExprs());
+    for (int64_t c : step.getConstants())
+      words.push_back(c);
+    Value record;
+    if (llvm::all_of(words, [](const DimExpr &w) { return w.isConstant(); })) {
+      SmallVector<Attribute> values;
+      for (const DimExpr &w : words)
+        values.push_back(b.getI64IntegerAttr(w.constant()));
+      record = constantRecord(step, node, values);
+    } else {
+      record = stack;
+      Value kernel = LLVM::AddressOfOp::create(b, loc, pointer, step.getKernel());
+      LLVM::StoreOp::create(b, loc, kernel, stack);
+      for (auto [i, w] : llvm::enumerate(words)) {
+        Value at = LLVM::GEPOp::create(b, loc, pointer, integer, stack,
+                                       ArrayRef<LLVM::GEPArg>{(int32_t)(1 + i)});
+        Value v = evaluate(w);
+        if (facts.indexBits < 64)
+          v = LLVM::TruncOp::create(b, loc, integer, v);
+        LLVM::StoreOp::create(b, loc, v, at);
+      }
+    }
+    auto call = LLVM::CallOp::create(b, loc, TypeRange{i32}, "tenon_dispatch",
+                                     ValueRange{model, bases, record});
+    Value failed = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
+                                        call.getResult(), constant(i32, 0));
+    Block *next = b.createBlock(leave);
+    b.setInsertionPointToEnd(call->getBlock());
+    LLVM::CondBrOp::create(b, loc, failed, leave, ValueRange{call.getResult()},
+                           next, ValueRange{});
+    b.setInsertionPointToEnd(next);
+    ++node;
+  }
+  LLVM::ReturnOp::create(b, loc, constant(i32, 0));
+}
+
+void ProgramWriter::writeOutputDims() {
+  loc = program.getLoc();
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, loc, prefix + "_output_dims",
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, pointer}));
+  function.setVisibility_(LLVM::Visibility::Hidden);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  loadSymbols(entry->getArgument(0));
+  int32_t i = 0;
+  for (Attribute output : program.getOutputs()) {
+    auto shape = cast<nn::DimsAttr>(cast<DictionaryAttr>(output).get("shape"));
+    for (const DimExpr &e : shape.getExprs()) {
+      Value at = LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
+                                     ArrayRef<LLVM::GEPArg>{i++});
+      LLVM::StoreOp::create(b, loc, evaluate(e), at);
+    }
+  }
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+}
+
+struct ConvertRtToLLVMPass
+    : lower::impl::ConvertRtToLLVMPassBase<ConvertRtToLLVMPass> {
+  using ConvertRtToLLVMPassBase::ConvertRtToLLVMPassBase;
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    for (rt::ProgramOp program :
+         llvm::make_early_inc_range(module.getOps<rt::ProgramOp>())) {
+      ProgramWriter writer(module, program, prefix);
+      writer.writeProgram();
+      writer.writeOutputDims();
+    }
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+      if (function.getName() != prefix + "_program" &&
+          function.getName() != prefix + "_output_dims" &&
+          !function.getBody().empty())
+        function.setLinkage(LLVM::Linkage::Internal);
+  }
+};
+} // namespace

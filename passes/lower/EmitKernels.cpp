@@ -1,0 +1,41 @@
+// Each rt.kernel becomes a function; the emitters in emitters/ write its body.
+#include "passes/lower/emitters/KernelFrame.h"
+
+namespace tenon::lower {
+#define GEN_PASS_DEF_EMITKERNELSPASS
+#include "passes/lower/Passes.h.inc"
+} // namespace tenon::lower
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::lower;
+
+namespace {
+struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    TargetFacts facts = TargetFacts::of(module);
+    SmallVector<rt::KernelOp> kernels(module.getOps<rt::KernelOp>());
+    for (rt::KernelOp kernel : kernels) {
+      OpBuilder b(kernel);
+      KernelFrame frame(b, kernel.getLoc(), facts);
+      Operation &group = kernel.getBody().front().front();
+      func::FuncOp function =
+          frame.start(module, kernel.getSymName(), group.getOperands());
+      LogicalResult ok =
+          TypeSwitch<Operation *, LogicalResult>(&group)
+              .Case<kern::MapOp>([&](auto op) { return emitMap(frame, op); })
+              .Case<kern::ReduceOp>([&](auto op) { return emitReduce(frame, op); })
+              .Case<kern::MatmulOp>([&](auto op) { return emitMatmul(frame, op); })
+              .Default([](Operation *op) {
+                return op->emitError("no emitter writes this group");
+              });
+      if (failed(ok))
+        return signalPassFailure();
+      b.setInsertionPointToEnd(&function.front());
+      func::ReturnOp::create(b, kernel.getLoc());
+      kernel.erase();
+    }
+  }
+};
+} // namespace

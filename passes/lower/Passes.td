@@ -1,0 +1,55 @@
+#ifndef TENON_PASSES_LOWER_PASSES_TD
+#define TENON_PASSES_LOWER_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PlanArenaPass : Pass<"tenon-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "Give every value a place, and every group a step";
+  let description = [{
+    Values become an arena offset, a place in the weights, or a buffer of the
+    caller; groups become `rt.step`, one `rt.kernel` stands for all groups of a
+    key. Buffers are planned at the bounds of the symbols, the largest first,
+    each at the lowest offset free while it lives. Below this pass there are no
+    tensors.
+  }];
+  let dependentDialects = ["::tenon::rt::RtDialect", "::tenon::kern::KernDialect"];
+}
+
+def EmitKernelsPass : Pass<"tenon-emit-kernels", "::mlir::ModuleOp"> {
+  let summary = "Write the code of each kernel: loops, vectors, memory";
+  let description = [{
+    `rt.kernel` becomes `func.func @key(%step, %begin, %end, %lane)` over
+    one-dimensional memrefs. The module's dlti device spec says how wide
+    vectors are and whether they have masks.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::func::FuncDialect"];
+}
+
+def ExpandMathPass : Pass<"tenon-expand-math"> {
+  let summary = "Write math functions as arithmetic of known error";
+  let description = [{
+    exp, log, tanh, erf, sin, cos and the rest become arith and math.fma on
+    vectors of any width: at most 2 ULP, no library call, the same bits on
+    every CPU with fused multiply-add.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
+}
+
+def ConvertRtToLLVMPass : Pass<"tenon-convert-rt-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Write the program: one call per step";
+  let description = [{
+    `rt.program` stays (it describes the model); beside it come
+    `<prefix>_program`, which checks sizes and dispatches each step, and
+    `<prefix>_output_dims`. A step whose sizes are all constant is a constant
+    record, else a record on the stack.
+  }];
+  let options = [Option<"prefix", "prefix", "std::string", "\"model\"",
+                        "What every symbol begins with">];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif

@@ -1,0 +1,328 @@
+// Values get places, groups become steps.
+//
+//   slots by size, largest first; each at the lowest offset that no slot alive
+//   at the same time covers:
+//
+//     offset ^   +---------+
+//            |   |    B    |   +---+
+//            | +-+---------+---+ C |
+//            | |       A       +---+
+//            +-+---------------+----> steps
+#include "passes/lower/Passes.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace tenon::lower {
+#define GEN_PASS_DEF_PLANARENAPASS
+#include "passes/lower/Passes.h.inc"
+} // namespace tenon::lower
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::lower;
+
+namespace {
+
+/// Bytes behind each slot that a vector load may touch.
+constexpr uint64_t kSlack = 64;
+
+uint64_t alignUp(uint64_t v) { return (v + 63) / 64 * 64; }
+
+struct Slot {
+  uint64_t bytes = 0, offset = 0;
+  unsigned first = 0, last = 0; // steps
+};
+
+class Planner {
+public:
+  Planner(ModuleOp module, func::FuncOp program)
+      : module(module), program(program), b(module.getContext()) {}
+
+  LogicalResult run();
+
+private:
+  void copyResults();
+  Value rootOf(Value v);
+  void planWeights();
+  LogicalResult planSlots();
+  rt::BufferAttr placeOf(Value v);
+  void emitSteps(Block *body);
+  ArrayAttr describe(bool inputs);
+
+  ModuleOp module;
+  func::FuncOp program;
+  OpBuilder b;
+  nn::DimAnalysis dims;
+  llvm::DenseMap<Value, unsigned> slotOf, outputOf;
+  llvm::DenseMap<Value, uint64_t> weightOf;
+  SmallVector<Slot> slots;
+  SmallVector<std::tuple<uint64_t, Attribute, RankedTensorType>> weights;
+  uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0;
+};
+
+/// Results are written where the caller wants them; one that is an argument,
+/// a constant, or another result as well is copied there by a step.
+void Planner::copyResults() {
+  auto ret = cast<func::ReturnOp>(program.front().getTerminator());
+  b.setInsertionPoint(ret);
+  llvm::DenseSet<Value> taken;
+  for (OpOperand &operand : ret->getOpOperands()) {
+    Value value = operand.get(), root = rootOf(value);
+    Operation *def = root.getDefiningOp();
+    bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp>(def);
+    if (own && taken.insert(root).second)
+      continue;
+    Dims sizes = dims.of(value);
+    auto type = cast<RankedTensorType>(value.getType());
+    AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
+    auto shape = nn::DimsAttr::get(b.getContext(), sizes);
+    auto copy = kern::MapOp::create(
+        b, value.getLoc(), TypeRange{type}, ValueRange{value}, ValueRange{},
+        ValueRange{}, shape, nn::DimsAttr::get(b.getContext(), Dims()),
+        b.getAffineMapArrayAttr({identity, identity}), b.getArrayAttr({shape}),
+        nullptr);
+    OpBuilder::InsertionGuard guard(b);
+    Block *block = b.createBlock(&copy.getBody());
+    block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
+    kern::YieldOp::create(b, value.getLoc(), block->getArguments());
+    copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
+    dims.set(copy.getResult(0), sizes);
+    operand.set(copy.getResult(0));
+    taken.insert(copy.getResult(0));
+  }
+}
+
+/// The value whose buffer this one is: through views and destinations.
+Value Planner::rootOf(Value v) {
+  while (Operation *def = v.getDefiningOp()) {
+    if (auto view = dyn_cast<kern::ViewOp>(def)) {
+      v = view.getSource();
+      continue;
+    }
+    OperandRange dests =
+        TypeSwitch<Operation *, OperandRange>(def)
+            .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
+                [](auto op) { return OperandRange(op.getDests()); })
+            .Default([&](Operation *op) {
+              return OperandRange(op->operand_end(), op->operand_end());
+            });
+    if (dests.empty())
+      break;
+    v = dests[cast<OpResult>(v).getResultNumber()];
+  }
+  return v;
+}
+
+void Planner::planWeights() {
+  std::map<std::pair<const void *, const void *>, uint64_t> known;
+  program.walk([&](Operation *op) {
+    Attribute value;
+    if (auto encode = dyn_cast<pack::EncodeOp>(op))
+      value = encode.getSource().getDefiningOp<pack::ConstantOp>().getValue();
+    else if (auto constant = dyn_cast<pack::ConstantOp>(op))
+      value = constant.getValue();
+    else
+      return;
+    // A constant that is only encoded is stored only so.
+    if (isa<pack::ConstantOp>(op) &&
+        llvm::all_of(op->getUsers(),
+                     [](Operation *u) { return isa<pack::EncodeOp>(u); }))
+      return;
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    auto key = std::make_pair(value.getAsOpaquePointer(),
+                              Type(type).getAsOpaquePointer());
+    auto [it, isNew] = known.insert({key, weightBytes});
+    weightOf[op->getResult(0)] = it->second;
+    if (!isNew)
+      return;
+    weights.push_back({weightBytes, value, type});
+    weightBytes = alignUp(weightBytes + pack::storedBytes(type));
+  });
+  if (weightBytes)
+    weightBytes += kSlack;
+}
+
+LogicalResult Planner::planSlots() {
+  auto ret = cast<func::ReturnOp>(program.front().getTerminator());
+  for (auto [i, value] : llvm::enumerate(ret.getOperands()))
+    outputOf[rootOf(value)] = i;
+
+  unsigned step = 0;
+  LogicalResult ok = success();
+  auto touch = [&](Value v) {
+    Value root = rootOf(v);
+    auto it = slotOf.find(root);
+    if (it != slotOf.end())
+      slots[it->second].last = step;
+  };
+  for (Operation &op : program.front().without_terminator()) {
+    for (Value operand : op.getOperands())
+      touch(operand);
+    if (isa<kern::GroupOpInterface, kern::EmptyOp>(op))
+      for (Value result : op.getResults()) {
+        if (rootOf(result) != result || outputOf.count(result))
+          continue;
+        auto type = cast<RankedTensorType>(result.getType());
+        DimRange range = product(dims.of(result)).range(dims.symbols);
+        unsigned bits = type.getElementType().isInteger(1)
+                            ? 8 : type.getElementType().getIntOrFloatBitWidth();
+        if (range.hi > INT64_MAX / 16) {
+          ok = op.emitError("its result has no upper bound: ")
+               << dimsToString(dims.of(result));
+          continue;
+        }
+        Slot slot;
+        slot.bytes = alignUp((range.hi * bits + 7) / 8 + kSlack);
+        slot.first = slot.last = step;
+        slotOf[result] = slots.size();
+        slots.push_back(slot);
+      }
+    ++step;
+  }
+  if (failed(ok))
+    return failure();
+
+  // Largest first, at the lowest free offset.
+  SmallVector<unsigned> order(slots.size());
+  for (unsigned i = 0; i < order.size(); ++i)
+    order[i] = i;
+  llvm::stable_sort(order, [&](unsigned x, unsigned y) {
+    return slots[x].bytes > slots[y].bytes;
+  });
+  SmallVector<unsigned> placed;
+  for (unsigned i : order) {
+    Slot &slot = slots[i];
+    SmallVector<std::pair<uint64_t, uint64_t>> busy;
+    for (unsigned j : placed)
+      if (slots[j].first <= slot.last && slot.first <= slots[j].last)
+        busy.push_back({slots[j].offset, slots[j].offset + slots[j].bytes});
+    llvm::sort(busy);
+    for (auto [begin, end] : busy) {
+      if (slot.offset + slot.bytes <= begin)
+        break;
+      slot.offset = std::max(slot.offset, end);
+    }
+    slotBytes = std::max(slotBytes, slot.offset + slot.bytes);
+    placed.push_back(i);
+  }
+  std::map<unsigned, int64_t> change;
+  for (const Slot &slot : slots) {
+    change[slot.first] += slot.bytes;
+    change[slot.last + 1] -= slot.bytes;
+  }
+  int64_t live = 0;
+  for (auto [at, delta] : change)
+    peakBytes = std::max<uint64_t>(peakBytes, live += delta);
+  return success();
+}
+
+rt::BufferAttr Planner::placeOf(Value v) {
+  MLIRContext *context = b.getContext();
+  auto weight = weightOf.find(v);
+  Value root = rootOf(v);
+  if (weight == weightOf.end())
+    weight = weightOf.find(root);
+  if (weight != weightOf.end())
+    return rt::BufferAttr::get(context, rt::Base::Weights, 0, weight->second);
+  auto output = outputOf.find(root);
+  if (output != outputOf.end())
+    return rt::BufferAttr::get(context, rt::Base::Output, output->second, 0);
+  if (auto argument = dyn_cast<BlockArgument>(root))
+    return rt::BufferAttr::get(context, rt::Base::Input,
+                               argument.getArgNumber(), 0);
+  return rt::BufferAttr::get(context, rt::Base::Arena, 0,
+                             slots[slotOf.lookup(root)].offset);
+}
+
+ArrayAttr Planner::describe(bool inputs) {
+  SmallVector<Attribute> all;
+  auto ret = cast<func::ReturnOp>(program.front().getTerminator());
+  ValueRange values = inputs ? ValueRange(program.getArguments())
+                             : ValueRange(ret.getOperands());
+  for (auto [i, value] : llvm::enumerate(values)) {
+    auto name = inputs
+                    ? program.getArgAttrOfType<StringAttr>(i, nn::kNameAttr)
+                    : program.getResultAttrOfType<StringAttr>(i, nn::kNameAttr);
+    if (!name)
+      name = b.getStringAttr((inputs ? "input" : "output") + std::to_string(i));
+    all.push_back(b.getDictionaryAttr(
+        {b.getNamedAttr("name", name),
+         b.getNamedAttr("shape",
+                        nn::DimsAttr::get(b.getContext(), dims.of(value))),
+         b.getNamedAttr("type", TypeAttr::get(value.getType()))}));
+  }
+  return b.getArrayAttr(all);
+}
+
+void Planner::emitSteps(Block *body) {
+  b.setInsertionPointToEnd(body);
+  for (auto &[offset, value, type] : weights)
+    rt::WeightOp::create(b, module.getLoc(), offset, value, type);
+  SymbolTable symbols(module);
+  for (Operation &op : program.front().without_terminator()) {
+    auto group = dyn_cast<kern::GroupOpInterface>(op);
+    if (!group)
+      continue;
+    auto key = op.getAttrOfType<StringAttr>("kernel");
+    kern::StepParameters step = group.getStepParameters(dims);
+    SmallVector<Attribute> buffers;
+    // Operands in order (destinations are the results'), then results.
+    OperandRange dests = TypeSwitch<Operation *, OperandRange>(&op)
+        .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
+            [](auto o) { return OperandRange(o.getDests()); });
+    for (Value operand : op.getOperands().drop_back(dests.size()))
+      buffers.push_back(placeOf(operand));
+    for (Value result : op.getResults())
+      buffers.push_back(placeOf(result));
+    DimRange flops = step.flops.range(dims.symbols);
+    auto made = rt::StepOp::create(
+        b, op.getLoc(), key.getValue(), b.getArrayAttr(buffers),
+        nn::DimsAttr::get(b.getContext(), Dims{step.tiles}),
+        nn::DimsAttr::get(b.getContext(), step.parameters), step.constants,
+        group.isGeneric(), (uint64_t)flops.hi);
+    (void)made;
+    if (symbols.lookup(key.getValue()))
+      continue;
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(module.getBody());
+    auto kernel = rt::KernelOp::create(b, op.getLoc(), key.getValue());
+    Block *block = b.createBlock(&kernel.getBody());
+    IRMapping mapping;
+    for (Value operand : op.getOperands())
+      if (!mapping.contains(operand))
+        mapping.map(operand, block->addArgument(operand.getType(), op.getLoc()));
+    b.setInsertionPointToEnd(block);
+    b.clone(op, mapping);
+    symbols.insert(kernel);
+  }
+}
+
+LogicalResult Planner::run() {
+  dims = nn::DimAnalysis(program);
+  copyResults();
+  planWeights();
+  if (failed(planSlots()))
+    return failure();
+  b.setInsertionPoint(program);
+  auto symbols = program->getAttrOfType<DictionaryAttr>(nn::kSymbolsAttr);
+  auto made = rt::ProgramOp::create(
+      b, program.getLoc(), "main", symbols ? symbols : b.getDictionaryAttr({}),
+      describe(true), describe(false), slotBytes, peakBytes, weightBytes);
+  Block *body = b.createBlock(&made.getBody());
+  program.setName("main.tensors");
+  emitSteps(body);
+  program.erase();
+  return success();
+}
+
+struct PlanArenaPass : lower::impl::PlanArenaPassBase<PlanArenaPass> {
+  void runOnOperation() override {
+    auto program = getOperation().lookupSymbol<func::FuncOp>("main");
+    if (!program) {
+      getOperation().emitError("expected a program 'main'");
+      return signalPassFailure();
+    }
+    if (failed(Planner(getOperation(), program).run()))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,26 @@
+// What emitters ask about the machine. The facts stand in the module, so a
+// test can state the machine in one line:
+//
+//   module attributes {dlti.target_system_spec = #dlti.target_system_spec<
+//     "CPU" = #dlti.target_device_spec<"tenon.vector_bytes" = 64 : i64,
+//       "tenon.masks" = 1 : i64, "tenon.index_bits" = 64 : i64>>}
+#ifndef TENON_PASSES_LOWER_TARGETFACTS_H
+#define TENON_PASSES_LOWER_TARGETFACTS_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace tenon::lower {
+
+struct TargetFacts {
+  int64_t vectorBytes = 16; // of a register
+  bool masks = false;       // masked loads and stores are single instructions
+  int64_t registers = 16;   // vector registers
+  int64_t indexBits = 64;   // of sizes and offsets
+
+  static TargetFacts of(mlir::ModuleOp module);
+  void attachTo(mlir::ModuleOp module) const;
+};
+
+} // namespace tenon::lower
+
+#endif // TENON_PASSES_LOWER_TARGETFACTS_H

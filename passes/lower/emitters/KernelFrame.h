@@ -1,0 +1,147 @@
+// The frame of a kernel while it is written:
+//
+//   func @key(%step, %begin, %end, %lane)      one function per key
+//     %buffers..., %parameters..., %constants  read from the step record
+//     for tile in begin .. end                 written by a family's emitter
+//
+// Buffers are one-dimensional memrefs with linear indices.
+#ifndef TENON_PASSES_LOWER_EMITTERS_KERNELFRAME_H
+#define TENON_PASSES_LOWER_EMITTERS_KERNELFRAME_H
+
+#include "passes/lower/Passes.h"
+#include "passes/lower/TargetFacts.h"
+
+namespace tenon::lower {
+
+/// A buffer operand: its memref and the element type its tensor names.
+struct Buffer {
+  mlir::Value memref;
+  mlir::Type element; // of the tensor: i1 is stored as a byte
+};
+
+/// An access as the kernel sees it: values in elements.
+struct AccessValues {
+  mlir::Value offset;
+  llvm::SmallVector<mlir::Value> strides; // one per loop
+};
+
+class KernelFrame {
+public:
+  KernelFrame(mlir::OpBuilder &b, mlir::Location loc, const TargetFacts &facts)
+      : b(b), loc(loc), facts(facts) {}
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+  TargetFacts facts;
+  mlir::Value step, begin, end, lane;
+
+  /// Starts the function and reads its buffers.
+  mlir::func::FuncOp start(mlir::ModuleOp module, llvm::StringRef name,
+                           mlir::ValueRange operands);
+  /// Next buffer, parameter (a size or stride) or float constant of the step.
+  Buffer nextBuffer(mlir::Type tensor);
+  mlir::Value nextParameter();
+  mlir::Value nextConstant();
+  AccessValues nextAccess(unsigned loops);
+
+  //===- Arithmetic on indices ----------------------------------------------===//
+  mlir::Value index(int64_t v) { return mlir::arith::ConstantIndexOp::create(b, loc, v); }
+  mlir::Value add(mlir::Value x, mlir::Value y) { return mlir::arith::AddIOp::create(b, loc, x, y); }
+  mlir::Value sub(mlir::Value x, mlir::Value y) { return mlir::arith::SubIOp::create(b, loc, x, y); }
+  mlir::Value mul(mlir::Value x, mlir::Value y) { return mlir::arith::MulIOp::create(b, loc, x, y); }
+  mlir::Value minimum(mlir::Value x, mlir::Value y) { return mlir::arith::MinSIOp::create(b, loc, x, y); }
+  mlir::Value less(mlir::Value x, mlir::Value y) {
+    return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::slt, x, y);
+  }
+  mlir::Value equal(mlir::Value x, mlir::Value y) {
+    return mlir::arith::CmpIOp::create(b, loc, mlir::arith::CmpIPredicate::eq, x, y);
+  }
+  /// x rounded down to a multiple of a power of two.
+  mlir::Value roundDown(mlir::Value x, int64_t power);
+
+  //===- Elements ------------------------------------------------------------===//
+  /// One element, or `width` neighbours as a vector (bool as i1).
+  mlir::Value load(const Buffer &buffer, mlir::Value at, int64_t width = 1);
+  /// `width` elements with a stride, as a vector.
+  mlir::Value loadStrided(const Buffer &buffer, mlir::Value at,
+                          mlir::Value stride, int64_t width);
+  void store(const Buffer &buffer, mlir::Value v, mlir::Value at);
+  void storeStrided(const Buffer &buffer, mlir::Value v, mlir::Value at,
+                    mlir::Value stride);
+  /// The first `count` of a vector's elements; the rest of memory is untouched.
+  mlir::Value loadFirst(const Buffer &buffer, mlir::Value at,
+                        mlir::Value count, int64_t width);
+  void storeFirst(const Buffer &buffer, mlir::Value v, mlir::Value at,
+                  mlir::Value count);
+  /// A status for the caller; the last one stays.
+  void report(mlir::Value condition, int32_t status);
+  /// A buffer on the stack, made once per call.
+  mlir::Value stackBuffer(mlir::Type element, int64_t size);
+
+  //===- Tiles ---------------------------------------------------------------===//
+  /// Loops over tiles begin..end; `body` gets the tile's coordinates, of which
+  /// the last varies fastest. They are divided once and then stepped.
+  void forEachTile(llvm::ArrayRef<mlir::Value> extents,
+                   llvm::function_ref<void(llvm::ArrayRef<mlir::Value>)> body);
+  /// scf.for with carried values.
+  llvm::SmallVector<mlir::Value>
+  loop(mlir::Value lo, mlir::Value hi, int64_t step,
+       mlir::ValueRange carried,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+
+  /// Bytes of one element in memory.
+  static unsigned storedBytes(mlir::Type element) {
+    return element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
+  }
+  /// Vector elements such that the widest of these types fills a register.
+  int64_t lanesFor(llvm::ArrayRef<mlir::Type> elements) const;
+
+private:
+  mlir::Value argument(); // next of the step record's args, as an index
+  mlir::func::FuncOp function;
+  unsigned next = 0;
+};
+
+/// Writes scalar bodies on scalars or vectors.
+class BodyWriter {
+public:
+  explicit BodyWriter(KernelFrame &frame) : f(frame) {}
+
+  /// Loop indices as seen by kern.index; that of the vector loop is the first
+  /// of `width` neighbours.
+  llvm::SmallVector<mlir::Value> indices;
+  int64_t vectorLoop = -1;
+  int64_t width = 1;
+  /// Row-major strides of each table, and its buffer.
+  llvm::DenseMap<mlir::Value, std::pair<Buffer, llvm::SmallVector<mlir::Value>>> tables;
+  /// Parameters for kern.size and constants for f32 constants, by operation.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> parameters;
+
+  /// Arguments are scalars (the same for all lanes) or vectors of `width`.
+  llvm::SmallVector<mlir::Value> write(mlir::Region &body,
+                                       mlir::ValueRange arguments);
+  /// A scalar as a vector of `width`; vectors stay.
+  mlir::Value widen(mlir::Value v);
+  /// Reads the parameters of a body from the record, in the order in which
+  /// getStepParameters wrote them: all sizes, later all constants.
+  void readSizes(mlir::Region &body);
+  void readConstants(mlir::Region &body);
+
+private:
+  mlir::Value writeLoad(kern::LoadOp op, mlir::IRMapping &mapping);
+  KernelFrame &f;
+};
+
+/// acc combined with v. `a` and `v` hold the combiner's one or two values.
+llvm::SmallVector<mlir::Value> combine(KernelFrame &f, kern::Combiner c,
+                                       mlir::ValueRange a, mlir::ValueRange v);
+/// The value that changes nothing, of a scalar type.
+mlir::TypedAttr identityOf(mlir::OpBuilder &b, kern::Combiner c, mlir::Type type);
+
+mlir::LogicalResult emitMap(KernelFrame &frame, kern::MapOp op);
+mlir::LogicalResult emitReduce(KernelFrame &frame, kern::ReduceOp op);
+mlir::LogicalResult emitMatmul(KernelFrame &frame, kern::MatmulOp op);
+
+} // namespace tenon::lower
+
+#endif // TENON_PASSES_LOWER_EMITTERS_KERNELFRAME_H

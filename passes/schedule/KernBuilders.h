@@ -1,0 +1,98 @@
+// Building kern groups from nn operations: what the lowering files share.
+#ifndef TENON_PASSES_SCHEDULE_KERNBUILDERS_H
+#define TENON_PASSES_SCHEDULE_KERNBUILDERS_H
+
+#include "dialects/kern/Kern.h"
+#include "dialects/nn/Nn.h"
+#include "dialects/pack/Pack.h"
+
+namespace tenon::schedule {
+
+/// An operand of a group: a tensor read through a map from loops to indices.
+struct Access {
+  mlir::Value tensor;
+  mlir::AffineMap map;
+};
+
+/// Builds the scalar body: arguments are the accesses' elements, then tables.
+using Body = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+    mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>;
+
+class KernBuilder {
+public:
+  KernBuilder(mlir::OpBuilder &builder, nn::DimAnalysis &dims)
+      : b(builder), dims(dims) {}
+
+  mlir::OpBuilder &b;
+  nn::DimAnalysis &dims;
+
+  struct MapSpec {
+    Dims sizes;                         // loops
+    llvm::SmallVector<Access> ins;
+    llvm::SmallVector<mlir::Value> tables;
+    Dims symbols;                       // what the maps' symbols stand for
+    mlir::AffineMap resultMap;          // null: identity over the loops
+    Dims shape;                         // of the result; empty with identity
+    mlir::Value dest;                   // null: a new tensor
+  };
+  /// A map with one result of `element`.
+  mlir::Value map(mlir::Location loc, mlir::Type element, const MapSpec &spec,
+                  Body body);
+
+  struct ReduceSpec {
+    Dims sizes;
+    unsigned parallel = 0;
+    llvm::SmallVector<Access> ins;
+    llvm::SmallVector<mlir::Value> tables;
+    llvm::SmallVector<Access> extras;   // maps over the parallel loops
+    Dims symbols;
+    llvm::SmallVector<kern::Combiner> combiners;
+    mlir::AffineMap resultMap;          // null: identity over parallel loops
+    Dims shape;
+  };
+  /// A reduction with one result. `finish` gets the combined values, then the
+  /// extras; null yields the first combined value.
+  mlir::Value reduce(mlir::Location loc, mlir::Type element,
+                     const ReduceSpec &spec, Body body, Body finish = nullptr);
+
+  mlir::Value view(mlir::Location loc, mlir::Value v, Dims shape);
+  mlir::Value empty(mlir::Location loc, mlir::Type element, Dims shape);
+  /// A tensor of one value everywhere, written into a new buffer.
+  mlir::Value fill(mlir::Location loc, mlir::Type element, Dims shape,
+                   mlir::Value scalarTensor);
+  /// Copies `source` into `dest` at `offsets`.
+  mlir::Value insert(mlir::Location loc, mlir::Value source, mlir::Value dest,
+                     Dims offsets);
+
+  /// Reads `v` at the last `rank(v)` of `loops` loops, numpy style: dimensions
+  /// of one are not moved along.
+  mlir::AffineMap broadcastMap(mlir::Value v, llvm::ArrayRef<DimExpr> loops);
+  mlir::AffineMap identity(unsigned loops) {
+    return b.getMultiDimIdentityMap(loops);
+  }
+  mlir::Type elementOf(mlir::Value v) {
+    return mlir::cast<mlir::ShapedType>(v.getType()).getElementType();
+  }
+  Dims of(mlir::Value v) { return dims.of(v); }
+};
+
+/// An index as the storage type of `element` (index_cast and conversions).
+mlir::Value indexToElement(mlir::OpBuilder &b, mlir::Location loc,
+                           mlir::Value index, mlir::Type element);
+/// An integer element as an index, sign- or zero-extended by its type.
+mlir::Value elementToIndex(mlir::OpBuilder &b, mlir::Location loc,
+                           mlir::Value v, mlir::Type element);
+mlir::Value indexConstant(mlir::OpBuilder &b, mlir::Location loc, int64_t v);
+
+// The families; each gives the replacement of `op`, or null if it is not one
+// of its operations. A refused operation has been reported.
+mlir::Value lowerElementwise(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerMovement(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerIndexing(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerReduction(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerProduct(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerWindow(KernBuilder &k, mlir::Operation *op);
+
+} // namespace tenon::schedule
+
+#endif // TENON_PASSES_SCHEDULE_KERNBUILDERS_H

@@ -1,0 +1,42 @@
+#ifndef TENON_PASSES_SCHEDULE_PASSES_TD
+#define TENON_PASSES_SCHEDULE_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def LowerToKernPass : Pass<"tenon-lower-to-kern", "::mlir::func::FuncOp"> {
+  let summary = "Write every nn operation as a group of work";
+  let description = [{
+    ```mlir
+    %y = nn.add %x, %b : (tensor<8x64xf32>, tensor<64xf32>) -> tensor<8x64xf32>
+    ```
+    becomes
+    ```mlir
+    %y = kern.map ins(%x, %b : ...) sizes #nn.dims<8, 64> maps [(i, j) -> (i, j), (i, j) -> (j), ...] {
+    ^bb0(%x0: f32, %b0: f32):
+      %s = arith.addf %x0, %b0 : f32
+      kern.yield %s : f32
+    }
+    ```
+  }];
+  let dependentDialects = ["::tenon::kern::KernDialect", "::tenon::pack::PackDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def FuseGroupsPass : Pass<"tenon-fuse-groups", "::mlir::func::FuncOp"> {
+  let summary = "Join groups so that values stay in registers";
+  let description = [{
+    A map that one other group reads moves into that group's body; a map that
+    reads the result of a matmul or reduction in order becomes its epilogue.
+    A value is not computed more often than before, unless it costs nothing.
+  }];
+  let dependentDialects = ["::tenon::kern::KernDialect", "::mlir::arith::ArithDialect"];
+}
+
+def KeyKernelsPass : Pass<"tenon-key-kernels", "::mlir::func::FuncOp"> {
+  let summary = "Decide what is fixed in each kernel's code, and which groups share one";
+  let description = [{
+    Writes `plan` on each group and its key as the attribute `kernel`.
+  }];
+}
+
+#endif

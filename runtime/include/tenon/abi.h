@@ -1,0 +1,189 @@
+/* The contract between generated code and the runtime, and the one header
+ * that the compiler and the runtime share. Its version is checked at init.
+ *
+ * A compiled model is: a `tenon_model_info` (what it takes and gives), a
+ * generated `run` (one `tenon_dispatch` per step), constant step records,
+ * kernels, and weights. All symbols carry the model's prefix.
+ *
+ *   run ──> tenon_dispatch(model, step) ──> lanes ──> kernel(step, tiles, lane)
+ */
+#ifndef TENON_ABI_H
+#define TENON_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TENON_ABI_VERSION 1
+
+/* Sizes, strides and tile numbers. As wide as a pointer: 32-bit targets have
+ * no 64-bit division. */
+typedef ptrdiff_t tenon_index;
+
+/* Element types, numbered as ONNX TensorProto.DataType numbers them. Types
+ * below a byte are stored packed, first element in the low bits. */
+typedef enum tenon_type {
+  TENON_F32 = 1,
+  TENON_U8 = 2,
+  TENON_I8 = 3,
+  TENON_U16 = 4,
+  TENON_I16 = 5,
+  TENON_I32 = 6,
+  TENON_I64 = 7,
+  TENON_BOOL = 9,
+  TENON_F16 = 10,
+  TENON_F64 = 11,
+  TENON_U32 = 12,
+  TENON_U64 = 13,
+  TENON_BF16 = 16,
+  TENON_F8E4M3FN = 17,
+  TENON_F8E4M3FNUZ = 18,
+  TENON_F8E5M2 = 19,
+  TENON_F8E5M2FNUZ = 20,
+  TENON_U4 = 21,
+  TENON_I4 = 22,
+  TENON_F4E2M1 = 23,
+  TENON_F8E8M0 = 24,
+  TENON_U2 = 25,
+  TENON_I2 = 26
+} tenon_type;
+
+typedef enum tenon_status {
+  TENON_OK = 0,
+  TENON_NULL_ARGUMENT = 1,      /* a required pointer is null */
+  TENON_ARENA_TOO_SMALL = 2,    /* fewer bytes than arena_bytes(threads) */
+  TENON_ARENA_MISALIGNED = 3,   /* the arena is not 64-byte aligned */
+  TENON_CPU_UNSUPPORTED = 4,    /* the CPU lacks a feature the code uses */
+  TENON_DIM_OUT_OF_BOUNDS = 5,  /* a symbol's size lies outside lo..hi */
+  TENON_DIM_MISMATCH = 6,       /* sizes that must agree do not */
+  TENON_VALUE_MISMATCH = 7,     /* a run-time shape operand differs from the
+                                   shape the model was compiled for */
+  TENON_INDEX_OUT_OF_BOUNDS = 8,/* a gather or scatter index is outside */
+  TENON_SIZE_OUT_OF_BOUNDS = 9, /* a size found at run time exceeds its bound */
+  TENON_THREAD_FAILED = 10,     /* the system refused a thread */
+  TENON_WEIGHTS_MISSING = 11,   /* the weights file cannot be read */
+  TENON_WEIGHTS_MISMATCH = 12,  /* the weights file is not this model's */
+  TENON_ABI_MISMATCH = 13,      /* runtime and model disagree on this header */
+  TENON_STEP_LIMIT = 14         /* a loop ran past its step limit */
+} tenon_status;
+
+typedef struct tenon_model tenon_model;
+typedef struct tenon_step tenon_step;
+
+/* What one lane (thread) has while it works on tiles of a step. */
+typedef struct tenon_lane {
+  void *const *bases;  /* [0] arena slots, [1] weights, then inputs, outputs */
+  void *scratch;       /* this lane's own, 64-byte aligned */
+  int32_t *status;     /* a kernel that finds an error stores it here */
+  tenon_index index;   /* 0 .. lanes-1 */
+} tenon_lane;
+
+/* Does tiles [begin, end) of a step. */
+typedef void (*tenon_kernel)(const tenon_step *step, tenon_index begin,
+                             tenon_index end, tenon_lane *lane);
+
+/* One unit of work. Constant where all sizes are; else `run` fills a copy.
+ * args: first (base, offset in bytes) per buffer, then sizes, strides and
+ * constants (a float32 constant is its bits). */
+struct tenon_step {
+  tenon_kernel kernel;
+  tenon_index tiles;
+  tenon_index node; /* index into tenon_model_info.step_names */
+  tenon_index args[];
+};
+
+/* Work split over lanes. A host may bring its own: it must call
+ * body(context, i) for each i in 0..count-1 and return when all are done. */
+typedef void (*tenon_parallel_for)(void *pool, tenon_index count,
+                                   void (*body)(void *context, tenon_index i),
+                                   void *context);
+
+/* Called at the begin (begin=1) and end (begin=0) of each step. */
+typedef void (*tenon_trace)(void *context, const char *step_name,
+                            tenon_index step, int begin);
+
+typedef struct tenon_hooks {
+  int32_t threads;                /* lanes; 0 means 1 */
+  tenon_parallel_for parallel_for;/* null: the runtime's own pool */
+  void *pool;                     /* handed to parallel_for */
+  tenon_trace trace;              /* null: no trace */
+  void *trace_context;
+  const void *weights;            /* weights kept in a file, mapped by the
+                                     caller; null: embedded */
+} tenon_hooks;
+
+/* A size the caller chooses at each run, within lo..hi. */
+typedef struct tenon_symbol_info {
+  const char *name;
+  int64_t lo, hi;
+} tenon_symbol_info;
+
+typedef struct tenon_tensor_info {
+  const char *name;
+  int32_t type; /* tenon_type */
+  int32_t rank;
+  /* Per dimension: a size >= 0, or -1-s for "symbol s", or INT64_MIN for a
+   * size that output_dims computes from the symbols. */
+  const int64_t *dims;
+} tenon_tensor_info;
+
+typedef struct tenon_model_info {
+  uint32_t abi_version;
+  uint32_t cpu_features;  /* bits of tenon_cpu_feature the code needs */
+  const char *name;
+  const char *target;     /* "x86_64-linux-gnu znver4", for people */
+  int32_t input_count, output_count, symbol_count, step_count;
+  const tenon_tensor_info *inputs, *outputs;
+  const tenon_symbol_info *symbols;
+  const char *const *step_names;
+  uint64_t slot_bytes;    /* arena bytes for values, at the bounds */
+  uint64_t lane_bytes;    /* scratch bytes per lane */
+  uint64_t weight_bytes;
+  uint64_t weight_digest; /* FNV-1a 64 of the weight bytes when in a file */
+  const void *weights;    /* null when they are in a file */
+  uint64_t selftest_seed;
+  uint64_t selftest_digest; /* 0: not known */
+  /* Sizes of all outputs, concatenated, from the symbols' sizes. */
+  void (*output_dims)(const int64_t *symbols, int64_t *dims);
+  /* The generated program. bases as in tenon_lane. */
+  tenon_status (*program)(tenon_model *model, const int64_t *symbols,
+                          void *const *bases);
+} tenon_model_info;
+
+/* The arena, every part rounded up to 64 bytes:
+ *
+ *   header | (2 + inputs + outputs) pointers | slots | lanes * scratch
+ *          | lanes * lane state
+ *
+ * The two sizes are the same on every target, so that a generated header can
+ * give its arena as a constant; model.c asserts that the structs fit. */
+#define TENON_ARENA_HEADER_BYTES 256
+#define TENON_ARENA_LANE_BYTES 320
+
+/* Bits of tenon_model_info.cpu_features. A level implies those below it. */
+typedef enum tenon_cpu_feature {
+  TENON_CPU_X86_V2 = 1u << 0,       /* SSE4.2, POPCNT */
+  TENON_CPU_X86_V3 = 1u << 1,       /* AVX2, FMA, F16C, BMI2 */
+  TENON_CPU_X86_V4 = 1u << 2,       /* AVX-512 F, BW, CD, DQ, VL */
+  TENON_CPU_AVX512_VNNI = 1u << 3,
+  TENON_CPU_AVX512_VBMI = 1u << 4,
+  TENON_CPU_AVX512_BF16 = 1u << 5,
+  TENON_CPU_AVX_VNNI = 1u << 6,
+  TENON_CPU_ARM_DOTPROD = 1u << 16,
+  TENON_CPU_ARM_I8MM = 1u << 17,
+  TENON_CPU_ARM_BF16 = 1u << 18,
+  TENON_CPU_ARM_FP16 = 1u << 19
+} tenon_cpu_feature;
+
+/* Called by generated code. Runs all tiles of a step on the model's lanes;
+ * returns what a kernel reported. */
+tenon_status tenon_dispatch(tenon_model *model, void *const *bases,
+                            const tenon_step *step);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TENON_ABI_H */

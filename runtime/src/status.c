@@ -1,0 +1,38 @@
+/* What a status means, in words for the user of a model. */
+#include "internal.h"
+
+const char *tenon_status_text(tenon_status status) {
+  switch (status) {
+  case TENON_OK:
+    return "ok";
+  case TENON_NULL_ARGUMENT:
+    return "a required pointer is null";
+  case TENON_ARENA_TOO_SMALL:
+    return "the arena is smaller than arena_bytes asks for";
+  case TENON_ARENA_MISALIGNED:
+    return "the arena is not aligned to 64 bytes";
+  case TENON_CPU_UNSUPPORTED:
+    return "this CPU lacks a feature that the model was compiled for";
+  case TENON_DIM_OUT_OF_BOUNDS:
+    return "a dimension lies outside the bounds it was compiled for";
+  case TENON_DIM_MISMATCH:
+    return "two dimensions that must agree do not";
+  case TENON_VALUE_MISMATCH:
+    return "a shape given as data differs from the one compiled for";
+  case TENON_INDEX_OUT_OF_BOUNDS:
+    return "an index in the data lies outside the tensor it points into";
+  case TENON_SIZE_OUT_OF_BOUNDS:
+    return "a size found while running exceeds its bound";
+  case TENON_THREAD_FAILED:
+    return "the system refused to start a thread";
+  case TENON_WEIGHTS_MISSING:
+    return "the weights file is missing or cannot be read";
+  case TENON_WEIGHTS_MISMATCH:
+    return "the weights file does not belong to this model";
+  case TENON_ABI_MISMATCH:
+    return "the model was compiled for another version of the runtime";
+  case TENON_STEP_LIMIT:
+    return "a loop ran past its step limit";
+  }
+  return "unknown status";
+}
