@@ -82,6 +82,7 @@ static void buildModelStage(OpPassManager &passes) {
 /// Groups of work, each with the key of its kernel.
 static void buildScheduleStage(OpPassManager &passes) {
   OpPassManager &program = passes.nest<func::FuncOp>();
+  program.addPass(schedule::createChooseLayoutsPass());
   program.addPass(schedule::createLowerToKernPass());
   program.addPass(createCSEPass());
   program.addPass(schedule::createFuseGroupsPass());

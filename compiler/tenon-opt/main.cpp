@@ -1,21 +1,25 @@
-// Drives passes and stages one by one: mlir-opt with Tenon's dialects.
+//===----------------------------------------------------------------------===//
+// tenon-opt: runs passes and stages on IR, for tests and for looking.
+//===----------------------------------------------------------------------===//
+
 #include "compiler/pipelines/Pipelines.h"
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
-#include "mlir/Transforms/Passes.h"
+#include "compiler/target/Targets.h"
 #include "passes/lower/Passes.h"
 #include "passes/schedule/Passes.h"
-#include "llvm/Support/TargetSelect.h"
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Transforms/Passes.h"
 
 int main(int argc, char **argv) {
-  llvm::InitializeAllTargetInfos();
-  llvm::InitializeAllTargets();
-  llvm::InitializeAllTargetMCs();
+  tenon::initializeTargets();
   mlir::DialectRegistry registry;
   tenon::registerTenonDialects(registry);
-  mlir::registerTransformsPasses();
   tenon::schedule::registerSchedulePasses();
   tenon::lower::registerLowerPasses();
   tenon::registerStagePipelines();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Tenon's pass driver\n", registry));
+  mlir::registerCSEPass();
+  mlir::registerCanonicalizerPass();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Tenon's pass driver\n", registry));
 }

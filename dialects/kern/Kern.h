@@ -45,7 +45,12 @@ namespace tenon::kern {
 /// Accesses of a map or reduce over its full nest: ins, [extras,] results.
 LoopNest loopNestOf(MapOp op, const nn::DimAnalysis &dims);
 LoopNest loopNestOf(ReduceOp op, const nn::DimAnalysis &dims);
-LoopNest loopNestOf(MatmulOp op, const nn::DimAnalysis &dims);
+
+/// A matmul's nest: loops of one kind are merged among themselves.
+struct MatmulNest : LoopNest {
+  unsigned row = 0, panel = 0, reduction = 0; // first loop of each kind
+};
+MatmulNest loopNestOf(MatmulOp op, const nn::DimAnalysis &dims);
 
 /// How many values a combiner joins at a time.
 inline unsigned valuesOf(Combiner c) {

@@ -26,14 +26,16 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
     operand walks as one were merged, `parallel` how many of them (the first)
     are the results'. `vector` is the loop that becomes vectors, and `steps`
     says how each operand moves along it: 0 not at all, 1 to its neighbour,
-    2 otherwise. Everything else (sizes, strides, constants) is a parameter
+    2 otherwise. A matmul's plan says how many of its loops are `rows`.
+    Everything else (sizes, strides, constants) is a parameter
     of the step, so groups with equal plans and bodies share one kernel.
   }];
   let parameters = (ins "int64_t":$loops, "int64_t":$parallel, "int64_t":$vector,
+                        DefaultValuedParameter<"int64_t", "0">:$rows,
                         OptionalArrayRefParameter<"int64_t">:$steps);
   let assemblyFormat = [{
     `<` `loops` `=` $loops `,` `parallel` `=` $parallel `,` `vector` `=` $vector
-    `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
+    (`,` `rows` `=` $rows^)? `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
   }];
 }
 

@@ -112,13 +112,6 @@ static void appendNest(const LoopNest &nest, StepParameters &step) {
   }
 }
 
-/// A nest always has at least one loop.
-static void padNest(LoopNest &nest, unsigned at) {
-  nest.sizes.insert(nest.sizes.begin() + at, DimExpr(1));
-  for (LinearAccess &a : nest.accesses)
-    a.strides.insert(a.strides.begin() + at, DimExpr(0));
-}
-
 static SmallVector<int64_t> stepsAlong(const LoopNest &nest, unsigned loop) {
   SmallVector<int64_t> steps;
   for (const LinearAccess &a : nest.accesses)
@@ -183,14 +176,14 @@ LoopNest kern::loopNestOf(MapOp op, const nn::DimAnalysis &dims) {
   if (!usesIndices(op.getBody()))
     nest.simplify();
   if (nest.sizes.empty())
-    padNest(nest, 0);
+    nest.pad(0);
   return nest;
 }
 
 std::string MapOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   int64_t loops = nest.sizes.size();
-  auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1,
+  auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1, /*rows=*/0,
                             stepsAlong(nest, loops - 1));
   setPlanAttr(plan);
   std::string text;
@@ -253,11 +246,11 @@ LoopNest kern::loopNestOf(ReduceOp op, const nn::DimAnalysis &dims) {
                  dims);
   widenAccesses(nest, ins);
   if (!usesIndices(op.getBody()) && !usesIndices(op.getFinish()))
-    parallel = nest.simplify(parallel);
+    nest.simplify(parallel);
   if (parallel == 0)
-    padNest(nest, parallel++);
+    nest.pad(parallel++);
   if (parallel == nest.sizes.size())
-    padNest(nest, nest.sizes.size());
+    nest.pad(nest.sizes.size());
   nest.parallel = parallel;
   return nest;
 }
@@ -283,7 +276,7 @@ std::string ReduceOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   unsigned vector = vectorLoopOf(*this, nest);
   auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
-                            vector, stepsAlong(nest, vector));
+                            vector, /*rows=*/0, stepsAlong(nest, vector));
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -331,31 +324,34 @@ LogicalResult ReduceOp::verify() {
 
 //===- Matmul --------------------------------------------------------------===//
 
-LoopNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
-  LoopNest nest;
+MatmulNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
+  MatmulNest nest;
   nest.sizes = op.getSizes().getExprs();
-  unsigned batch = nest.sizes.size() - 3, n = batch + 1, k = batch + 2;
+  unsigned panel = op.panelLoop(), column = panel + 1, reduction = panel + 2;
   Dims symbols = op.getSymbols().getExprs();
   ArrayRef<Attribute> maps = op.getMaps().getValue();
   appendAccesses(nest, {op.getLhs(), op.getRhs()}, maps.take_front(2), symbols,
                  dims);
   auto type = cast<RankedTensorType>(op.getRhs().getType());
-  LinearAccess &rhs = nest.accesses[1];
-  if (auto panels = dyn_cast_or_null<pack::PanelsAttr>(type.getEncoding())) {
-    // One panel after another; n's stride is that of a whole panel / 16, which
-    // the emitter never needs: it steps panel by panel.
-    DimExpr panel = nest.sizes[k] * DimExpr(kBlock);
-    DimExpr matrix = DimExpr::ceilDiv(nest.sizes[n], kBlock) * panel;
-    DimExpr dense = nest.sizes[n] * nest.sizes[k];
-    for (unsigned i = 0; i < batch; ++i)
+  if (isa_and_nonnull<pack::EncodingInterface>(type.getEncoding())) {
+    // Panels one after another, the reductions in loop order inside each.
+    LinearAccess &rhs = nest.accesses[1];
+    DimExpr stride = kBlock;
+    for (unsigned i = nest.sizes.size(); i-- > reduction;) {
+      rhs.strides[i] = stride;
+      stride *= nest.sizes[i];
+    }
+    rhs.strides[panel] = stride;
+    rhs.strides[column] = 1;
+    // Matrices of a stack follow one another: a dense matrix has k * n
+    // elements, a stored one whole panels.
+    DimExpr dense = product(ArrayRef(type.getShape()).take_back(2).empty()
+                                ? Dims()
+                                : Dims{type.getShape()[type.getRank() - 2],
+                                       type.getShape()[type.getRank() - 1]});
+    for (unsigned i = 0; i < op.rowLoop(); ++i)
       if (auto times = DimExpr::exactDiv(rhs.strides[i], dense))
-        rhs.strides[i] = *times * matrix;
-    rhs.strides[k] = kBlock;
-    rhs.strides[n] = panel;
-  } else if (op.getPanels()) {
-    rhs.strides[n] = nest.sizes[k] * DimExpr(kBlock);
-  } else {
-    rhs.strides[n] = kBlock;
+        rhs.strides[i] = *times * nest.sizes[panel] * stride;
   }
   ArrayRef<Attribute> rest = maps.drop_front(2);
   appendAccesses(nest, op.getExtras(), rest.take_front(op.getExtras().size()),
@@ -363,25 +359,31 @@ LoopNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
   appendAccesses(nest, op.getResults(), rest.drop_front(op.getExtras().size()),
                  symbols, dims);
   widenAccesses(nest, 2);
-  // Loops m, n and k stay; the batch loops before them merge.
-  LoopNest outer;
-  outer.sizes.assign(nest.sizes.begin(), nest.sizes.begin() + batch);
-  for (LinearAccess &a : nest.accesses)
-    outer.accesses.push_back(
-        {a.offset, Dims(a.strides.begin(), a.strides.begin() + batch)});
-  outer.simplify();
-  outer.sizes.append(nest.sizes.begin() + batch, nest.sizes.end());
-  for (auto [o, a] : llvm::zip(outer.accesses, nest.accesses))
-    o.strides.append(a.strides.begin() + batch, a.strides.end());
-  outer.parallel = outer.sizes.size() - 1;
-  return outer;
+  unsigned bounds[] = {op.rowLoop(), panel, column, reduction};
+  // Panel and column stay whatever their sizes: they are no loops of one.
+  DimExpr panels = nest.sizes[panel];
+  nest.sizes[panel] = DimExpr::symbol("panels.");
+  nest.simplify(bounds);
+  nest.sizes[bounds[1]] = panels;
+  if (bounds[0] == bounds[1]) {
+    nest.pad(bounds[0]);
+    for (unsigned i = 1; i < 4; ++i)
+      ++bounds[i];
+  }
+  if (bounds[3] == nest.sizes.size())
+    nest.pad(bounds[3]);
+  nest.row = bounds[0];
+  nest.panel = bounds[1];
+  nest.reduction = bounds[3];
+  nest.parallel = nest.reduction;
+  return nest;
 }
 
 std::string MatmulOp::planKernel(const nn::DimAnalysis &dims) {
-  LoopNest nest = loopNestOf(*this, dims);
-  unsigned n = nest.sizes.size() - 2;
-  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel, n,
-                            stepsAlong(nest, n));
+  MatmulNest nest = loopNestOf(*this, dims);
+  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
+                            nest.panel + 1, nest.panel - nest.row,
+                            stepsAlong(nest, nest.panel + 1));
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -396,8 +398,8 @@ std::string MatmulOp::planKernel(const nn::DimAnalysis &dims) {
                  cast<ShapedType>(getResult(0).getType()).getElementType(), text);
 }
 
-/// Rows of A that stay in half of a 512 KiB second-level cache while all
-/// panels of B pass by.
+/// Rows of the left side that stay in half of a 512 KiB second-level cache
+/// while all panels of the right side pass by.
 static DimExpr rowBlock(const DimExpr &k) {
   DimExpr rows = DimExpr::floorDiv(65536, DimExpr::max(k, 1));
   rows = DimExpr::min(DimExpr::max(rows, kRowBlock), 40 * kRowBlock);
@@ -405,21 +407,22 @@ static DimExpr rowBlock(const DimExpr &k) {
 }
 
 StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
-  LoopNest nest = loopNestOf(*this, dims);
-  unsigned k = nest.sizes.size() - 1;
-  const DimExpr &m = nest.sizes[k - 2], &n = nest.sizes[k - 1];
+  MatmulNest nest = loopNestOf(*this, dims);
+  ArrayRef<DimExpr> sizes = nest.sizes;
+  DimExpr m = product(sizes.slice(nest.row, nest.panel - nest.row));
+  DimExpr k = product(sizes.drop_front(nest.reduction));
   StepParameters step;
-  DimExpr rows = rowBlock(nest.sizes[k]);
+  DimExpr rows = rowBlock(k);
   DimExpr rowBlocks = DimExpr::ceilDiv(m, rows);
   // A tile is two panels wide on every CPU.
-  DimExpr columnBlocks = DimExpr::ceilDiv(n, 2 * kBlock);
-  step.tiles =
-      product(ArrayRef(nest.sizes).drop_back(3)) * rowBlocks * columnBlocks;
-  step.parameters = {rows, rowBlocks, columnBlocks};
+  DimExpr columnBlocks = DimExpr::ceilDiv(nest.sizes[nest.panel], 2);
+  step.tiles = product(sizes.take_front(nest.row)) * rowBlocks * columnBlocks;
+  step.parameters = {rows, rowBlocks, columnBlocks, m,
+                     getColumns().getExprs()[0]};
   appendNest(nest, step);
   appendConstants(getEpilogue(), step);
-  step.scratchBytes = 4096;
-  step.flops = product(nest.sizes) * DimExpr(2);
+  step.flops = product(sizes.take_front(nest.row)) * m *
+               getColumns().getExprs()[0] * k * DimExpr(2);
   return step;
 }
 
@@ -428,8 +431,10 @@ LogicalResult MatmulOp::verify() {
   if (getMaps().size() != expected)
     return emitOpError("expected a map for each operand and result (")
            << expected << "), but got " << getMaps().size();
-  if (getSizes().getExprs().size() < 3)
-    return emitOpError("expected loops batch..., m, n, k, but got ")
+  if (getRows() < 1 || getReductions() < 1 ||
+      getSizes().getExprs().size() < getRows() + getReductions() + 2)
+    return emitOpError("expected loops for rows, panel, column and "
+                       "reductions, but got ")
            << getSizes().getExprs().size() << " loops";
   return success();
 }

@@ -89,20 +89,26 @@ def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
 }
 
 def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
-  let summary = "Tiles of a matrix product with an epilogue";
+  let summary = "Register tiles of a matrix product with an epilogue";
   let description = [{
-    Loops are (batch..., m, n, k). `lhs` and `rhs` are read through the first
-    two maps, `extras` and the result through maps over (batch..., m, n). The
-    epilogue gets the sum over k (in order, by fused multiply-add, so that all
-    CPUs agree) and the extras. `rhs` walks n by neighbours in whole blocks of
-    16, or is encoded as #pack.panels, or (`panels`) has the shape
-    [batch..., n/16, k, 16] and is read at its first column.
+    Loops are (batch..., rows..., panel, column, reductions...), with 16 columns
+    a panel; `rows` and `reductions` say how many loops each have, `columns` how
+    many columns there are in all. A product has one row and one reduction
+    loop; a convolution has rows (oh, ow) and reductions (channel block, kh,
+    kw, channel), so one emitter serves both.
+
+    `lhs` does not move along panel and column, `rhs` not along rows; its
+    columns are neighbours (or it is encoded as panels). The epilogue gets the
+    sum over the reductions, in order and by fused multiply-add, so that all
+    CPUs agree, and the elements of `extras`; its maps and those of the results
+    are over (batch..., rows..., panel, column).
   }];
   let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs,
                        Variadic<AnyRankedTensor>:$extras,
                        Variadic<AnyRankedTensor>:$dests,
-                       Nn_DimsAttr:$sizes, Nn_DimsAttr:$symbols,
-                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes, UnitAttr:$panels,
+                       Nn_DimsAttr:$sizes, I64Attr:$rows, I64Attr:$reductions,
+                       Nn_DimsAttr:$columns, Nn_DimsAttr:$symbols,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
                        OptionalAttr<Kern_PlanAttr>:$plan);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Variadic<AnyRankedTensor>:$results);
@@ -110,10 +116,18 @@ def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
     $lhs `,` $rhs `:` type($lhs) `,` type($rhs)
     (`extras` `(` $extras^ `:` type($extras) `)`)?
     (`dests` `(` $dests^ `:` type($dests) `)`)?
-    `sizes` $sizes `symbols` $symbols `maps` $maps `shapes` $shapes
-    (`panels` $panels^)? (`plan` $plan^)? attr-dict-with-keyword $epilogue `->` type($results)
+    `sizes` $sizes `rows` $rows `reductions` $reductions `columns` $columns
+    `symbols` $symbols `maps` $maps `shapes` $shapes
+    (`plan` $plan^)? attr-dict-with-keyword $epilogue `->` type($results)
   }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The first loop of each kind.
+    unsigned panelLoop() {
+      return getSizes().getExprs().size() - 2 - getReductions();
+    }
+    unsigned rowLoop() { return panelLoop() - getRows(); }
+  }];
 }
 
 def Kern_EmptyOp : Kern_Op<"empty", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {

@@ -1,6 +1,7 @@
 #include "dialects/kern/LoopNest.h"
 
 #include "mlir/IR/AffineExpr.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -67,13 +68,20 @@ int64_t kern::stepClass(const DimExpr &stride) {
   return stride.isConstant(0) ? 0 : stride.isConstant(1) ? 1 : 2;
 }
 
-unsigned LoopNest::simplify(unsigned fixed) {
+void LoopNest::pad(unsigned at) {
+  sizes.insert(sizes.begin() + at, DimExpr(1));
+  for (LinearAccess &a : accesses)
+    a.strides.insert(a.strides.begin() + at, DimExpr(0));
+}
+
+void LoopNest::simplify(MutableArrayRef<unsigned> bounds) {
   auto erase = [&](unsigned loop) {
     sizes.erase(sizes.begin() + loop);
     for (LinearAccess &a : accesses)
       a.strides.erase(a.strides.begin() + loop);
-    if (loop < fixed)
-      --fixed;
+    for (unsigned &bound : bounds)
+      if (loop < bound)
+        --bound;
   };
   for (unsigned i = 0; i < sizes.size();) {
     if (sizes[i].isConstant(1))
@@ -83,7 +91,7 @@ unsigned LoopNest::simplify(unsigned fixed) {
   }
   // (i, i+1) are one loop where every access steps over a whole i+1 per i.
   for (unsigned i = 0; i + 1 < sizes.size();) {
-    bool together = i + 1 != fixed;
+    bool together = !llvm::is_contained(bounds, i + 1);
     for (const LinearAccess &a : accesses)
       together &= a.strides[i] == a.strides[i + 1] * sizes[i + 1];
     if (!together) {
@@ -95,5 +103,4 @@ unsigned LoopNest::simplify(unsigned fixed) {
     if (i > 0)
       --i;
   }
-  return fixed;
 }

@@ -23,10 +23,12 @@ struct LoopNest {
   llvm::SmallVector<LinearAccess> accesses;
   unsigned parallel = 0; // how many loops are the results'
 
-  /// Merges and drops loops before `fixed` (those at or after it are merged
-  /// among themselves); gives the new position of `fixed`.
-  unsigned simplify(unsigned fixed);
-  void simplify() { simplify(sizes.size()); }
+  /// Merges and drops loops within each segment [bounds[i], bounds[i+1]), the
+  /// last one ending with the nest; `bounds` move with what is left.
+  void simplify(llvm::MutableArrayRef<unsigned> bounds);
+  void simplify() { simplify({}); }
+  /// Adds a loop of one iteration.
+  void pad(unsigned at);
 };
 
 /// The access through `map` (its symbols stand for `symbols`) to a dense

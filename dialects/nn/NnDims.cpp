@@ -315,6 +315,11 @@ INFER(MatmulOp) {
 
 INFER(ConvOp) {
   Dims x = dims.of(getInput()), w = dims.of(getWeights());
+  if (getBlocked() && x.size() == w.size() + 1) {
+    // The channels were checked when the blocks were chosen.
+    x.pop_back();
+    x[1] = w[1] * DimExpr(getGroup());
+  }
   size_t spatial = x.size() - 2;
   if (x.size() < 3 || w.size() != x.size() || getStrides().size() != spatial ||
       getDilations().size() != spatial)
@@ -336,6 +341,10 @@ INFER(ConvOp) {
     all.push_back(DimExpr::floorDiv(padded - window, getStrides()[i]) +
                   DimExpr(1));
   }
+  if (getBlocked()) {
+    all[1] = DimExpr::ceilDiv(all[1], 16);
+    all.push_back(16);
+  }
   results.push_back(all);
   return success();
 }
@@ -352,6 +361,36 @@ INFER(PoolOp) {
   Dims x = dims.of(getInput());
   Dims all = {x[0], x[1]};
   llvm::append_range(all, getShape().getExprs());
+  if (getBlocked())
+    all.push_back(16);
+  results.push_back(all);
+  return success();
+}
+
+INFER(DepthwiseConvOp) {
+  Dims all = dims.of(getInput()), w = dims.of(getWeights());
+  for (size_t i = 0; i < getStrides().size(); ++i) {
+    DimExpr window =
+        (w[1 + i] - DimExpr(1)) * DimExpr(getDilations()[i]) + DimExpr(1);
+    DimExpr padded =
+        all[2 + i] + getLow().getExprs()[i] + getHigh().getExprs()[i];
+    all[2 + i] =
+        DimExpr::floorDiv(padded - window, getStrides()[i]) + DimExpr(1);
+  }
+  results.push_back(all);
+  return success();
+}
+INFER(ToBlocksOp) {
+  Dims all = dims.of(getInput());
+  all[1] = DimExpr::ceilDiv(all[1], 16);
+  all.push_back(16);
+  results.push_back(all);
+  return success();
+}
+INFER(FromBlocksOp) {
+  Dims all = dims.of(getInput());
+  all.pop_back();
+  all[1] = getChannels();
   results.push_back(all);
   return success();
 }

@@ -285,10 +285,37 @@ def Nn_MatmulOp : Nn_MoveOp<"matmul"> {
 
 def Nn_ConvOp : Nn_MoveOp<"conv"> {
   let summary = "Convolution (cross-correlation), NC<spatial> by OC/g<window>";
+  let description = [{
+    With `blocked` the result is in blocks of 16 channels, and so is the input
+    unless its rank is the weights'.
+  }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weights,
                        Optional<AnyRankedTensor>:$bias,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
-                       Nn_DimsAttr:$low, Nn_DimsAttr:$high, I64Attr:$group);
+                       Nn_DimsAttr:$low, Nn_DimsAttr:$high, I64Attr:$group,
+                       UnitAttr:$blocked);
+}
+
+def Nn_DepthwiseConvOp : Nn_MoveOp<"depthwise_conv"> {
+  let summary = "Convolution with one channel per group, in blocks of 16 channels";
+  let description = [{
+    Input and result are [N, blocks, spatial..., 16], weights
+    [blocks, window..., 16], bias [blocks * 16].
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weights,
+                       Optional<AnyRankedTensor>:$bias,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       Nn_DimsAttr:$low, Nn_DimsAttr:$high);
+}
+
+def Nn_ToBlocksOp : Nn_MoveOp<"to_blocks"> {
+  let summary = "[N, C, spatial...] as [N, ceil(C/16), spatial..., 16], zeros behind C";
+  let arguments = (ins AnyRankedTensor:$input);
+}
+
+def Nn_FromBlocksOp : Nn_MoveOp<"from_blocks"> {
+  let summary = "[N, blocks, spatial..., 16] as [N, channels, spatial...]";
+  let arguments = (ins AnyRankedTensor:$input, I64Attr:$channels);
 }
 
 def Nn_ConvTransposeOp : Nn_MoveOp<"conv_transpose"> {
@@ -304,12 +331,14 @@ def Nn_PoolOp : Nn_MoveOp<"pool"> {
   let description = [{
     Elements outside count as absent, except that `countPad` lets an average
     divide by the whole window. `shape` are the spatial result sizes (ONNX
-    ceil_mode changes them).
+    ceil_mode changes them). With `blocked`, input and result are in blocks of
+    16 channels.
   }];
   let arguments = (ins AnyRankedTensor:$input, Nn_PoolKindAttr:$kind,
                        DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
                        DenseI64ArrayAttr:$dilations, Nn_DimsAttr:$low, Nn_DimsAttr:$high,
-                       Nn_DimsAttr:$shape, BoolAttr:$countPad, I64Attr:$p);
+                       Nn_DimsAttr:$shape, BoolAttr:$countPad, I64Attr:$p,
+                       UnitAttr:$blocked);
 }
 
 #endif

@@ -28,4 +28,19 @@ def Pack_PanelsAttr : AttrDef<Pack_Dialect, "Panels",
   let assemblyFormat = "`<` $columns (`,` `transposed` `=` $transposed^)? `>`";
 }
 
+def Pack_ConvPanelsAttr : AttrDef<Pack_Dialect, "ConvPanels",
+    [DeclareAttrInterfaceMethods<Pack_EncodingInterface>]> {
+  let mnemonic = "conv_panels";
+  let summary = "Convolution weights in panels of result channels";
+  let description = [{
+    [OC, IC, window...] is stored as
+    [ceil(OC/16)][ceil(IC/channels)][window...][channels][16], zeros where there
+    are no channels: the right side of the product that the convolution is, in
+    the order of its reduction loops. `channels` is 16 where the input is in
+    blocks of channels, 1 where it is not.
+  }];
+  let parameters = (ins "int64_t":$channels);
+  let assemblyFormat = "`<` $channels `>`";
+}
+
 #endif

@@ -215,3 +215,68 @@ llvm::Error PanelsAttr::decode(RankedTensorType type, ArrayRef<char> stored,
                     p.elementBytes);
   return llvm::Error::success();
 }
+
+//===- #pack.conv_panels ---------------------------------------------------===//
+
+namespace {
+struct ConvShape {
+  int64_t oc, ic, window = 1, blocks, channels, panels;
+  unsigned elementBytes;
+  ConvShape(ConvPanelsAttr attr, RankedTensorType type) {
+    ArrayRef<int64_t> shape = type.getShape();
+    oc = shape[0];
+    ic = shape[1];
+    for (int64_t d : shape.drop_front(2))
+      window *= d;
+    channels = attr.getChannels();
+    blocks = (ic + channels - 1) / channels;
+    panels = (oc + 15) / 16;
+    elementBytes = storedBits(type.getElementType()) / 8;
+  }
+  /// Elements of one panel, and where an element of it lies.
+  int64_t panelSize() const { return blocks * window * channels * 16; }
+  int64_t at(int64_t c, int64_t w, int64_t column) const {
+    return ((c / channels * window + w) * channels + c % channels) * 16 + column;
+  }
+};
+} // namespace
+
+uint64_t ConvPanelsAttr::getStoredBytes(RankedTensorType type) const {
+  ConvShape s(*this, type);
+  return (uint64_t)s.panels * s.panelSize() * s.elementBytes;
+}
+
+llvm::Error ConvPanelsAttr::encode(RankedTensorType type, ArrayRef<char> dense,
+                                   llvm::raw_ostream &os) const {
+  ConvShape s(*this, type);
+  std::vector<char> panel;
+  for (int64_t p = 0; p < s.panels; ++p) {
+    panel.assign(s.panelSize() * s.elementBytes, 0);
+    for (int64_t column = 0; column < 16 && p * 16 + column < s.oc; ++column) {
+      const char *from =
+          dense.data() + (p * 16 + column) * s.ic * s.window * s.elementBytes;
+      for (int64_t c = 0; c < s.ic; ++c)
+        for (int64_t w = 0; w < s.window; ++w)
+          std::memcpy(&panel[s.at(c, w, column) * s.elementBytes],
+                      from + (c * s.window + w) * s.elementBytes,
+                      s.elementBytes);
+    }
+    os.write(panel.data(), panel.size());
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error ConvPanelsAttr::decode(RankedTensorType type,
+                                   ArrayRef<char> stored,
+                                   MutableArrayRef<char> dense) const {
+  ConvShape s(*this, type);
+  for (int64_t o = 0; o < s.oc; ++o)
+    for (int64_t c = 0; c < s.ic; ++c)
+      for (int64_t w = 0; w < s.window; ++w)
+        std::memcpy(
+            &dense[((o * s.ic + c) * s.window + w) * s.elementBytes],
+            &stored[(o / 16 * s.panelSize() + s.at(c, w, o % 16)) *
+                    s.elementBytes],
+            s.elementBytes);
+  return llvm::Error::success();
+}

@@ -215,8 +215,7 @@ bool fuseInto(Consumer consumer, unsigned index, const nn::DimAnalysis &dims) {
 /// The map that reads `root`'s result in order becomes part of `region`.
 /// Its other operands become extras.
 template <typename Root>
-bool fuseEpilogue(Root root, Region &region, unsigned extrasAt,
-                  unsigned parallel) {
+bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
   if (root.getNumResults() != 1 || !root->hasOneUse() || !root.getDests().empty())
     return false;
   auto map = dyn_cast<kern::MapOp>(*root->user_begin());
@@ -234,9 +233,6 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt,
                                  b.getMultiDimIdentityMap(m.getNumDims())
                                      .getResults());
   };
-  // Loops of the map are the root's parallel loops when both are in order.
-  if (!isIdentity(rootResult) || rootResult.getNumDims() != parallel)
-    return false;
   std::optional<unsigned> at;
   for (auto [i, value] : llvm::enumerate(map.getIns()))
     if (value == root->getResult(0)) {
@@ -266,15 +262,10 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt,
   for (auto [i, value] : llvm::enumerate(map.getIns())) {
     if (i == *at)
       continue;
-    AffineMap shifted = cast<AffineMapAttr>(map.getMaps()[i]).getValue();
-    SmallVector<AffineExpr> replaced;
-    for (unsigned s = 0; s < shifted.getNumSymbols(); ++s)
-      replaced.push_back(b.getAffineSymbolExpr(symbolsBefore + s));
-    SmallVector<AffineExpr> dimsKept;
-    for (unsigned d = 0; d < shifted.getNumDims(); ++d)
-      dimsKept.push_back(b.getAffineDimExpr(d));
-    shifted = shifted.replaceDimsAndSymbols(dimsKept, replaced,
-                                            shifted.getNumDims(), symbols.size());
+    // Where the root writes an element, the map reads its other operands.
+    AffineMap shifted = compose(
+        cast<AffineMapAttr>(map.getMaps()[i]).getValue(),
+        withSymbols(rootResult, symbols.size()), symbolsBefore, symbols.size());
     maps.insert(maps.begin() + extrasAt + extras.size(),
                 AffineMapAttr::get(shifted));
     extras.push_back(value);
@@ -311,11 +302,10 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
       for (Operation *&op : groups) {
         if (!op)
           continue;
-        auto grow = [&](auto root, Region &region, unsigned extrasAt,
-                        unsigned parallel) {
+        auto grow = [&](auto root, Region &region, unsigned extrasAt) {
           while (true) {
             Operation *next = root->hasOneUse() ? *root->user_begin() : nullptr;
-            if (!fuseEpilogue(root, region, extrasAt, parallel))
+            if (!fuseEpilogue(root, region, extrasAt))
               break;
             for (Operation *&other : groups)
               if (other == next)
@@ -324,11 +314,9 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
           }
         };
         if (auto matmul = dyn_cast<kern::MatmulOp>(op))
-          grow(matmul, matmul.getEpilogue(), 2,
-               matmul.getSizes().getExprs().size() - 1);
+          grow(matmul, matmul.getEpilogue(), 2);
         else if (auto reduce = dyn_cast<kern::ReduceOp>(op))
-          grow(reduce, reduce.getFinish(), reduce.getIns().size(),
-               reduce.getParallel());
+          grow(reduce, reduce.getFinish(), reduce.getIns().size());
       }
       for (Operation *op : groups) {
         if (!op)

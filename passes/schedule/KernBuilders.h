@@ -91,7 +91,14 @@ mlir::Value lowerMovement(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerIndexing(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerReduction(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerProduct(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerBlocks(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerWindow(KernBuilder &k, mlir::Operation *op);
+
+/// The input with `low` and `high` elements of `value` around its spatial
+/// dimensions (from the third on); itself if there are none. -inf stands for
+/// the least integer.
+mlir::Value padSpatial(KernBuilder &k, mlir::Location loc, mlir::Value input,
+                       Dims low, Dims high, double value);
 
 } // namespace tenon::schedule
 

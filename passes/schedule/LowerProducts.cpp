@@ -7,60 +7,48 @@ using namespace tenon;
 using namespace tenon::schedule;
 
 namespace {
-/// Loops (batch..., m, n, k) and the maps of the operands over them.
-struct MatmulLoops {
-  Dims sizes;
-  unsigned batch;
-  AffineMap lhs, rhs, result;
-
-  MatmulLoops(KernBuilder &k, Value a, Value b, const Dims &y) {
-    batch = y.size() - 2;
-    sizes = y;
-    sizes.push_back(k.of(a).back());
-    unsigned loops = batch + 3;
-    auto read = [&](Value v, unsigned row, unsigned column) {
-      Dims dims = k.of(v);
-      SmallVector<AffineExpr> at;
-      unsigned own = dims.size() - 2;
-      for (unsigned i = 0; i < own; ++i)
-        at.push_back(dims[i].isConstant(1)
-                         ? k.b.getAffineConstantExpr(0)
-                         : k.b.getAffineDimExpr(batch - own + i));
-      at.push_back(k.b.getAffineDimExpr(row));
-      at.push_back(k.b.getAffineDimExpr(column));
-      return AffineMap::get(loops, 0, at, k.b.getContext());
-    };
-    lhs = read(a, batch, batch + 2);
-    rhs = read(b, batch + 2, batch + 1);
-    result = k.identity(batch + 2);
-  }
+/// A right side as panels, and how (batch..., k, panel, column) reads it.
+struct PanelOperand {
+  Value tensor;
+  AffineMap map; // over (batch..., k, panel, column)
 };
 } // namespace
 
-/// The right side in panels: a constant is encoded when the artifact is
-/// written; else a step writes [batch..., n/16, k, 16], zeros behind the last
-/// column. Whole blocks of neighbouring columns are read where they lie.
-static Value packRhs(KernBuilder &k, Location loc, Value rhs, bool &panels) {
-  panels = false;
+/// The right side in panels of 16 columns: a constant is encoded when the
+/// artifact is written; whole panels of neighbours are read where they lie;
+/// else steps write [batch..., n/16, k, 16], zeros behind the last column.
+static PanelOperand packRhs(KernBuilder &k, Location loc, Value rhs,
+                            unsigned batch) {
   auto type = cast<RankedTensorType>(rhs.getType());
+  Dims dims = k.of(rhs);
+  unsigned own = dims.size() - 2;
+  MLIRContext *context = k.b.getContext();
+  auto d = [&](unsigned i) { return k.b.getAffineDimExpr(i); };
+  SmallVector<AffineExpr> at;
+  for (unsigned i = 0; i < own; ++i)
+    at.push_back(dims[i].isConstant(1) ? k.b.getAffineConstantExpr(0)
+                                       : d(batch - own + i));
+  AffineExpr row = d(batch), panel = d(batch + 1), column = d(batch + 2);
+  AffineExpr n = panel * kern::kBlock + column;
+  auto mapOf = [&](SmallVector<AffineExpr> tail) {
+    SmallVector<AffineExpr> all = at;
+    all.append(tail);
+    return AffineMap::get(batch + 3, 0, all, context);
+  };
   if (rhs.getDefiningOp<pack::ConstantOp>()) {
-    auto encoding =
-        pack::PanelsAttr::get(k.b.getContext(), kern::kBlock, false);
+    auto encoding = pack::PanelsAttr::get(context, kern::kBlock, false);
     auto encoded = RankedTensorType::get(type.getShape(),
                                          type.getElementType(), encoding);
     auto op = pack::EncodeOp::create(k.b, loc, encoded, rhs);
-    k.dims.set(op, k.of(rhs));
-    return op;
+    k.dims.set(op, dims);
+    return {op, mapOf({row, n})};
   }
-  Dims dims = k.of(rhs);
   DimExpr rest = DimExpr::mod(dims.back(), kern::kBlock);
   if (rest.isConstant(0))
-    return rhs;
-  panels = true;
-  unsigned batch = dims.size() - 2;
-  const DimExpr &rows = dims[batch], &columns = dims[batch + 1];
+    return {rhs, mapOf({row, n})};
+  const DimExpr &rows = dims[own], &columns = dims[own + 1];
   DimExpr whole = DimExpr::floorDiv(columns, kern::kBlock);
-  Dims shape(dims.begin(), dims.begin() + batch);
+  Dims shape(dims.begin(), dims.begin() + own);
   shape.append({DimExpr::ceilDiv(columns, kern::kBlock), rows, kern::kBlock});
   KernBuilder::MapSpec zero;
   zero.sizes = shape;
@@ -73,23 +61,20 @@ static Value packRhs(KernBuilder &k, Location loc, Value rhs, bool &panels) {
   // columns that are left.
   for (bool last : {false, true}) {
     KernBuilder::MapSpec spec;
-    spec.sizes.assign(dims.begin(), dims.begin() + batch);
+    spec.sizes.assign(dims.begin(), dims.begin() + own);
     spec.sizes.append({last ? DimExpr(1) : whole, rows,
                        last ? rest : DimExpr(kern::kBlock)});
     spec.symbols = {last ? whole : DimExpr(0)};
-    unsigned loops = batch + 3;
     SmallVector<AffineExpr> from, to;
-    for (unsigned i = 0; i < batch; ++i)
-      from.push_back(k.b.getAffineDimExpr(i));
+    for (unsigned i = 0; i < own; ++i)
+      from.push_back(d(i));
     to = from;
-    AffineExpr panel =
-        k.b.getAffineDimExpr(batch) + k.b.getAffineSymbolExpr(0);
-    from.push_back(k.b.getAffineDimExpr(batch + 1));
-    from.push_back(panel * kern::kBlock + k.b.getAffineDimExpr(batch + 2));
-    to.append({panel, k.b.getAffineDimExpr(batch + 1),
-               k.b.getAffineDimExpr(batch + 2)});
-    spec.ins = {{rhs, AffineMap::get(loops, 1, from, k.b.getContext())}};
-    spec.resultMap = AffineMap::get(loops, 1, to, k.b.getContext());
+    AffineExpr p = d(own) + k.b.getAffineSymbolExpr(0);
+    from.push_back(d(own + 1));
+    from.push_back(p * kern::kBlock + d(own + 2));
+    to.append({p, d(own + 1), d(own + 2)});
+    spec.ins = {{rhs, AffineMap::get(own + 3, 1, from, context)}};
+    spec.resultMap = AffineMap::get(own + 3, 1, to, context);
     spec.shape = shape;
     spec.dest = packed;
     packed = k.map(loc, type.getElementType(), spec,
@@ -97,43 +82,83 @@ static Value packRhs(KernBuilder &k, Location loc, Value rhs, bool &panels) {
                      return SmallVector<Value>{a[0]};
                    });
   }
-  return packed;
+  return {packed, mapOf({panel, row, column})};
 }
 
+/// f32: register tiles over panels.
+static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
+  Location loc = op.getLoc();
+  MLIRContext *context = k.b.getContext();
+  Dims y = k.of(op.getResult()), x = k.of(op.getLhs());
+  unsigned batch = y.size() - 2;
+  PanelOperand rhs = packRhs(k, loc, op.getRhs(), batch);
+  // Loops (batch..., row, panel, column, reduction).
+  unsigned loops = batch + 4, row = batch, panel = batch + 1,
+           column = batch + 2, reduction = batch + 3;
+  auto d = [&](unsigned i) { return k.b.getAffineDimExpr(i); };
+  Dims sizes(y.begin(), y.begin() + batch);
+  sizes.append({y[batch], DimExpr::ceilDiv(y[batch + 1], kern::kBlock),
+                kern::kBlock, x.back()});
+  SmallVector<AffineExpr> left, result;
+  unsigned own = x.size() - 2;
+  for (unsigned i = 0; i < own; ++i)
+    left.push_back(x[i].isConstant(1) ? k.b.getAffineConstantExpr(0)
+                                      : d(batch - own + i));
+  left.append({d(row), d(reduction)});
+  for (unsigned i = 0; i <= batch; ++i)
+    result.push_back(d(i));
+  result.push_back(d(panel) * kern::kBlock + d(column));
+  SmallVector<AffineExpr> rhsLoops;
+  for (unsigned i = 0; i < batch; ++i)
+    rhsLoops.push_back(d(i));
+  rhsLoops.append({d(reduction), d(panel), d(column)});
+  AffineMap rhsMap =
+      rhs.map.compose(AffineMap::get(loops, 0, rhsLoops, context));
+  Type element = k.elementOf(op.getResult());
+  auto made = kern::MatmulOp::create(
+      k.b, loc, TypeRange{op.getType()}, op.getLhs(), rhs.tensor, ValueRange{},
+      ValueRange{}, nn::DimsAttr::get(context, sizes),
+      k.b.getI64IntegerAttr(1), k.b.getI64IntegerAttr(1),
+      nn::DimsAttr::get(context, Dims{y.back()}),
+      nn::DimsAttr::get(context, Dims()),
+      k.b.getAffineMapArrayAttr(
+          {AffineMap::get(loops, 0, left, context), rhsMap,
+           AffineMap::get(reduction, 0, result, context)}),
+      k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr);
+  OpBuilder::InsertionGuard guard(k.b);
+  Block *block = k.b.createBlock(&made.getEpilogue());
+  block->addArgument(element, loc);
+  kern::YieldOp::create(k.b, loc, block->getArguments());
+  k.dims.set(made.getResult(0), y);
+  return made.getResult(0);
+}
+
+/// Other types: a reduction over (batch..., m, n | k).
 static Value lowerMatmul(KernBuilder &k, nn::MatmulOp op) {
   Location loc = op.getLoc();
   Value a = op.getLhs(), b = op.getRhs();
-  Dims y = k.of(op.getResult());
-  MatmulLoops loops(k, a, b, y);
   Type element = k.elementOf(op.getResult());
-  MLIRContext *context = k.b.getContext();
-  if (element.isF32() && k.elementOf(a).isF32() && k.elementOf(b).isF32()) {
-    bool panels;
-    Value rhs = packRhs(k, loc, b, panels);
-    if (panels) {
-      // (batch..., first panel, row, first column)
-      SmallVector<AffineExpr> at(loops.rhs.getResults());
-      at[at.size() - 1] = k.b.getAffineConstantExpr(0);
-      at.insert(at.end() - 2, k.b.getAffineConstantExpr(0));
-      loops.rhs = AffineMap::get(loops.rhs.getNumDims(), 0, at, context);
-    }
-    auto result = kern::MatmulOp::create(
-        k.b, loc, TypeRange{op.getType()}, a, rhs, ValueRange{}, ValueRange{},
-        nn::DimsAttr::get(context, loops.sizes),
-        nn::DimsAttr::get(context, Dims()),
-        k.b.getAffineMapArrayAttr({loops.lhs, loops.rhs, loops.result}),
-        k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), panels, nullptr);
-    OpBuilder::InsertionGuard guard(k.b);
-    Block *block = k.b.createBlock(&result.getEpilogue());
-    block->addArgument(element, loc);
-    kern::YieldOp::create(k.b, loc, block->getArguments());
-    k.dims.set(result.getResult(0), y);
-    return result.getResult(0);
-  }
+  if (element.isF32() && k.elementOf(a).isF32() && k.elementOf(b).isF32())
+    return lowerTiled(k, op);
+  Dims y = k.of(op.getResult());
+  unsigned batch = y.size() - 2;
   KernBuilder::ReduceSpec spec;
-  spec.sizes = loops.sizes;
-  spec.parallel = loops.batch + 2;
-  spec.ins = {{a, loops.lhs}, {b, loops.rhs}};
+  spec.sizes = y;
+  spec.sizes.push_back(k.of(a).back());
+  spec.parallel = batch + 2;
+  auto read = [&](Value v, unsigned row, unsigned column) {
+    Dims dims = k.of(v);
+    SmallVector<AffineExpr> at;
+    unsigned own = dims.size() - 2;
+    for (unsigned i = 0; i < own; ++i)
+      at.push_back(dims[i].isConstant(1)
+                       ? k.b.getAffineConstantExpr(0)
+                       : k.b.getAffineDimExpr(batch - own + i));
+    at.push_back(k.b.getAffineDimExpr(row));
+    at.push_back(k.b.getAffineDimExpr(column));
+    return AffineMap::get(batch + 3, 0, at, k.b.getContext());
+  };
+  spec.ins = {{a, read(a, batch, batch + 2)}, {b, read(b, batch + 2, batch + 1)}};
   spec.combiners = {kern::Combiner::Add};
   Type from[2] = {k.elementOf(a), k.elementOf(b)};
   bool isFloat = isa<FloatType>(element);

@@ -80,7 +80,8 @@ struct LowerToKernPass
       builder.setInsertionPoint(op);
       Value result;
       for (auto lower : {lowerElementwise, lowerMovement, lowerIndexing,
-                         lowerReduction, lowerProduct, lowerWindow})
+                         lowerReduction, lowerProduct, lowerBlocks,
+                         lowerWindow})
         if (!result)
           result = lower(k, op);
       if (!result) {

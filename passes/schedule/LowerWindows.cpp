@@ -8,43 +8,6 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::schedule;
 
-/// The input with `low` and `high` elements of `value` around its spatial
-/// dimensions; itself if there are none.
-static Value padded(KernBuilder &k, Location loc, Value input, Dims low,
-                    Dims high, double value) {
-  bool none = true;
-  for (auto [l, h] : llvm::zip(low, high))
-    none &= l.isConstant(0) && h.isConstant(0);
-  if (none)
-    return input;
-  Dims shape = k.of(input), offsets(2, DimExpr(0));
-  for (unsigned i = 0; i < low.size(); ++i) {
-    shape[2 + i] = shape[2 + i] + low[i] + high[i];
-    offsets.push_back(low[i]);
-  }
-  Type element = k.elementOf(input);
-  KernBuilder::MapSpec spec;
-  spec.sizes = shape;
-  Value filled = k.map(
-      loc, element, spec, [&](OpBuilder &b, Location loc, ValueRange) {
-        Type type = nn::storageType(element);
-        TypedAttr attr;
-        if (isa<FloatType>(type)) {
-          attr = b.getFloatAttr(type, value);
-        } else {
-          unsigned width = type.getIntOrFloatBitWidth();
-          // -inf in an integer is its least value.
-          APInt least = element.isUnsignedInteger()
-                            ? APInt::getZero(width)
-                            : APInt::getSignedMinValue(width);
-          attr = IntegerAttr::get(type, value == 0 ? APInt::getZero(width)
-                                                   : least);
-        }
-        return SmallVector<Value>{arith::ConstantOp::create(b, loc, attr)};
-      });
-  return k.insert(loc, input, filled, offsets);
-}
-
 /// Loop index o * stride + w * dilation of a window.
 static AffineExpr windowAt(KernBuilder &k, unsigned out, unsigned window,
                            int64_t stride, int64_t dilation) {
@@ -56,7 +19,7 @@ static Value lowerConv(KernBuilder &k, nn::ConvOp op) {
   Location loc = op.getLoc();
   Dims y = k.of(op.getResult()), w = k.of(op.getWeights());
   unsigned spatial = y.size() - 2;
-  Value input = padded(k, loc, op.getInput(), op.getLow().getExprs(),
+  Value input = padSpatial(k, loc, op.getInput(), op.getLow().getExprs(),
                        op.getHigh().getExprs(), 0);
   int64_t group = op.getGroup();
   // Loops (n, g, oc/g, spatial..., ic/g, window...).
@@ -177,7 +140,7 @@ static Value windowCount(KernBuilder &k, nn::PoolOp op, OpBuilder &b,
 static Value lowerPool(KernBuilder &k, nn::PoolOp op) {
   Location loc = op.getLoc();
   Dims y = k.of(op.getResult());
-  unsigned spatial = y.size() - 2;
+  unsigned spatial = op.getWindow().size();
   bool max = op.getKind() == nn::PoolKind::Max;
   bool average = op.getKind() == nn::PoolKind::Average;
   Type element = k.elementOf(op.getInput());
@@ -192,7 +155,7 @@ static Value lowerPool(KernBuilder &k, nn::PoolOp op) {
     padding |= !low[i].isConstant(0) || !high[i].isConstant(0);
   }
   Value input =
-      padded(k, loc, op.getInput(), low, high,
+      padSpatial(k, loc, op.getInput(), low, high,
              max ? -std::numeric_limits<double>::infinity() : 0);
   KernBuilder::ReduceSpec spec;
   spec.sizes = y;
@@ -205,6 +168,8 @@ static Value lowerPool(KernBuilder &k, nn::PoolOp op) {
   for (unsigned i = 0; i < spatial; ++i)
     at.push_back(windowAt(k, 2 + i, spec.parallel + i, op.getStrides()[i],
                           op.getDilations()[i]));
+  if (op.getBlocked())
+    at.push_back(k.b.getAffineDimExpr(spec.parallel - 1));
   spec.ins = {{input, AffineMap::get(loops, 0, at, k.b.getContext())}};
   bool isFloat = isa<FloatType>(element);
   spec.combiners = {!max      ? kern::Combiner::Add

@@ -3,6 +3,18 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ChooseLayoutsPass : Pass<"tenon-choose-layouts", "::mlir::func::FuncOp"> {
+  let summary = "Put convolutional nets into blocks of 16 channels";
+  let description = [{
+    A convolution with constant weights reads and writes
+    [N, C/16, H, W, 16]; element-wise operations, pools and concatenations
+    between such follow, and `nn.to_blocks` and `nn.from_blocks` stay where the
+    other layout is needed. The choice does not depend on the CPU, so the
+    stored weights do not either.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
+}
+
 def LowerToKernPass : Pass<"tenon-lower-to-kern", "::mlir::func::FuncOp"> {
   let summary = "Write every nn operation as a group of work";
   let description = [{

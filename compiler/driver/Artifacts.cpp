@@ -1,0 +1,262 @@
+#include "compiler/driver/Artifacts.h"
+
+#include "compiler/artifact/Header.h"
+#include "compiler/artifact/Manifest.h"
+#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/Wrappers.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Errc.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace llvm;
+using namespace tenon;
+namespace fs = sys::fs;
+namespace path = sys::path;
+
+//===----------------------------------------------------------------------===//
+// Kinds
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct EmitRow {
+  Emit kind;
+  StringLiteral name;
+  StringLiteral before, after; ///< around the prefix
+  bool isText;
+};
+} // namespace
+
+static constexpr EmitRow emitRows[] = {
+    {Emit::Exe, "exe", "", "", false},
+    {Emit::So, "so", "", ".so", false},
+    {Emit::Lib, "lib", "lib", ".a", false},
+    {Emit::Obj, "obj", "", ".o", false},
+    {Emit::Header, "header", "", ".h", true},
+    {Emit::Manifest, "manifest", "", ".tenon", false},
+    {Emit::Asm, "asm", "", ".s", true},
+    {Emit::LLVM, "llvm", "", ".ll", true},
+    {Emit::MLIR, "mlir", "", ".mlir", true},
+};
+
+static const EmitRow &rowOf(Emit kind) {
+  return *llvm::find_if(emitRows,
+                        [&](const EmitRow &row) { return row.kind == kind; });
+}
+
+std::optional<Emit> tenon::parseEmit(StringRef name) {
+  for (const EmitRow &row : emitRows)
+    if (row.name == name)
+      return row.kind;
+  return std::nullopt;
+}
+
+std::string tenon::emitNames() {
+  std::string names;
+  for (const EmitRow &row : emitRows)
+    names += (names.empty() ? "" : ", ") + row.name.str();
+  return names;
+}
+
+std::vector<Emit> tenon::defaultEmits(const ResolvedTarget &target) {
+  Triple triple = target.triple();
+  bool isLinux = triple.isOSLinux() && !triple.isAndroid();
+  if (isLinux)
+    return {Emit::Exe, Emit::So, Emit::Lib, Emit::Header, Emit::Manifest};
+  if (triple.isAndroid())
+    return {Emit::So, Emit::Lib, Emit::Header, Emit::Manifest};
+  return {Emit::Lib, Emit::Header, Emit::Manifest};
+}
+
+std::string tenon::fileNameFor(Emit kind, StringRef prefix) {
+  const EmitRow &row = rowOf(kind);
+  return (row.before + prefix + row.after).str();
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+static Error writeFile(StringRef file,
+                       function_ref<Error(raw_ostream &)> write) {
+  std::error_code code;
+  raw_fd_ostream os(file, code);
+  if (!code) {
+    if (Error error = write(os)) {
+      os.clear_error();
+      return error;
+    }
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return createStringError(code, "cannot write '" + file +
+                                       "': " + code.message());
+  return Error::success();
+}
+
+static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
+  const artifact::ModelInterface &interface = model.interface;
+  auto link = [&](artifact::LinkOptions &options, bool executable) -> Error {
+    Expected<std::vector<std::string>> inputs = model.linkInputs(executable);
+    if (!inputs)
+      return inputs.takeError();
+    options.objects = std::move(*inputs);
+    options.triple = model.target.triple();
+    options.output = file.str();
+    return Error::success();
+  };
+  switch (kind) {
+  case Emit::Exe: {
+    artifact::ExecutableOptions options;
+    if (Error error = link(options, true))
+      return error;
+    return artifact::linkExecutable(options);
+  }
+  case Emit::So: {
+    artifact::SharedOptions options;
+    if (Error error = link(options, false))
+      return error;
+    options.exports = artifact::publicSymbols(interface);
+    options.soname = fileNameFor(kind, interface.prefix);
+    return artifact::linkShared(options);
+  }
+  case Emit::Lib: {
+    artifact::LinkOptions options;
+    if (Error error = link(options, false))
+      return error;
+    return artifact::writeArchive(options);
+  }
+  case Emit::Obj: {
+    artifact::LinkOptions options;
+    if (Error error = link(options, false))
+      return error;
+    return artifact::linkRelocatable(options);
+  }
+  case Emit::Header:
+    return writeFile(file, [&](raw_ostream &os) {
+      return artifact::writeHeader(interface, os);
+    });
+  case Emit::Manifest:
+    return writeFile(file, [&](raw_ostream &os) {
+      os << artifact::writeManifest(interface);
+      return Error::success();
+    });
+  case Emit::Asm:
+  case Emit::LLVM: {
+    Expected<std::string> text = model.code.print(
+        kind == Emit::Asm ? CodeKind::Assembly : CodeKind::LLVM);
+    if (!text)
+      return text.takeError();
+    return writeFile(file, [&](raw_ostream &os) {
+      os << *text;
+      return Error::success();
+    });
+  }
+  case Emit::MLIR:
+    return writeFile(file, [&](raw_ostream &os) {
+      os << model.ir;
+      return Error::success();
+    });
+  }
+  llvm_unreachable("a kind of artifact without a writer");
+}
+
+namespace {
+/// Files under temporary names in their own folder, so that naming them at the
+/// end cannot fail for lack of room.
+class Staging {
+public:
+  explicit Staging(StringRef folder) : folder(folder) {}
+  ~Staging() {
+    for (const auto &[temporary, name] : files)
+      fs::remove(temporary);
+  }
+
+  std::string add(StringRef name) {
+    SmallString<256> temporary(folder), final(folder);
+    path::append(temporary, "." + name + ".part");
+    path::append(final, name);
+    files.push_back({std::string(temporary), std::string(final)});
+    return files.back().first;
+  }
+
+  Expected<std::vector<std::string>> commit() {
+    std::vector<std::string> names;
+    for (const auto &[temporary, name] : files) {
+      if (std::error_code code = fs::rename(temporary, name))
+        return createStringError(code, "cannot write '" + name +
+                                           "': " + code.message());
+      names.push_back(name);
+    }
+    files.clear();
+    return names;
+  }
+
+private:
+  std::string folder;
+  std::vector<std::pair<std::string, std::string>> files;
+};
+} // namespace
+
+static Error printOne(CompiledModel &model, Emit kind) {
+  if (!rowOf(kind).isText)
+    return createStringError(errc::invalid_argument,
+                             "-o - takes a text, and " +
+                                 rowOf(kind).name.str() +
+                                 " is none: name a file");
+  std::string file = model.scratch().path("stdout");
+  if (Error error = writeOne(model, kind, file))
+    return error;
+  auto buffer = MemoryBuffer::getFile(file);
+  if (!buffer)
+    return createStringError(buffer.getError(), "cannot read '" + file + "'");
+  outs() << (*buffer)->getBuffer();
+  return Error::success();
+}
+
+Expected<std::vector<std::string>>
+tenon::writeArtifacts(CompiledModel &model, ArrayRef<Emit> kinds,
+                      StringRef output, bool isFile) {
+  if (output == "-") {
+    for (Emit kind : kinds)
+      if (Error error = printOne(model, kind))
+        return std::move(error);
+    return std::vector<std::string>();
+  }
+  StringRef folder = isFile ? path::parent_path(output) : output;
+  if (folder.empty())
+    folder = ".";
+  if (std::error_code code = fs::create_directories(folder))
+    return createStringError(code, "cannot create the folder '" + folder +
+                                       "': " + code.message());
+  Staging staging(folder);
+  bool needsWeights = false;
+  for (Emit kind : kinds) {
+    StringRef name = isFile ? path::filename(output) : StringRef();
+    std::string own = fileNameFor(kind, model.interface.prefix);
+    std::string file = staging.add(isFile ? name : StringRef(own));
+    // A manifest or header alone still has the digest of the weights.
+    if (kind != Emit::Asm && kind != Emit::LLVM && kind != Emit::MLIR &&
+        !model.interface.weightFile.empty()) {
+      needsWeights = true;
+      Expected<std::string> weights = model.weightsFile();
+      if (!weights)
+        return weights.takeError();
+    }
+    if (Error error = writeOne(model, kind, file))
+      return std::move(error);
+  }
+  if (needsWeights) {
+    Expected<std::string> weights = model.weightsFile();
+    if (!weights)
+      return weights.takeError();
+    std::string file = staging.add(model.interface.weightFile);
+    if (std::error_code code = fs::copy_file(*weights, file))
+      return createStringError(code, "cannot write '" + file +
+                                         "': " + code.message());
+  }
+  return staging.commit();
+}

@@ -1,0 +1,139 @@
+#include "compiler/driver/Interface.h"
+
+#include "compiler/artifact/Identifiers.h"
+#include "compiler/driver/Diagnostics.h"
+#include "runtime/include/tenon/abi.h"
+
+#include "llvm/Support/Errc.h"
+#include "mlir/IR/BuiltinAttributes.h"
+
+using namespace llvm;
+using namespace tenon;
+
+int32_t tenon::tenonType(mlir::Type element) {
+  if (auto integer = dyn_cast<mlir::IntegerType>(element)) {
+    bool isUnsigned = integer.isUnsigned();
+    switch (integer.getWidth()) {
+    case 1: return TENON_BOOL;
+    case 2: return isUnsigned ? TENON_U2 : TENON_I2;
+    case 4: return isUnsigned ? TENON_U4 : TENON_I4;
+    case 8: return isUnsigned ? TENON_U8 : TENON_I8;
+    case 16: return isUnsigned ? TENON_U16 : TENON_I16;
+    case 32: return isUnsigned ? TENON_U32 : TENON_I32;
+    case 64: return isUnsigned ? TENON_U64 : TENON_I64;
+    default: return 0;
+    }
+  }
+  if (element.isF32()) return TENON_F32;
+  if (element.isF64()) return TENON_F64;
+  if (element.isF16()) return TENON_F16;
+  if (element.isBF16()) return TENON_BF16;
+  if (isa<mlir::Float8E4M3FNType>(element)) return TENON_F8E4M3FN;
+  if (isa<mlir::Float8E4M3FNUZType>(element)) return TENON_F8E4M3FNUZ;
+  if (isa<mlir::Float8E5M2Type>(element)) return TENON_F8E5M2;
+  if (isa<mlir::Float8E5M2FNUZType>(element)) return TENON_F8E5M2FNUZ;
+  if (isa<mlir::Float8E8M0FNUType>(element)) return TENON_F8E8M0;
+  if (isa<mlir::Float4E2M1FNType>(element)) return TENON_F4E2M1;
+  return 0;
+}
+
+static Error broken(const Twine &what) {
+  return createStringError(errc::invalid_argument,
+                           "the planned program " + what);
+}
+
+static Expected<artifact::Tensor>
+describeTensor(mlir::Attribute attribute,
+               const std::vector<artifact::Symbol> &symbols) {
+  auto dict = dyn_cast<mlir::DictionaryAttr>(attribute);
+  auto name = dict ? dict.getAs<mlir::StringAttr>("name") : nullptr;
+  auto typeAttr = dict ? dict.getAs<mlir::TypeAttr>("type") : nullptr;
+  auto shape = dict ? dict.getAs<nn::DimsAttr>("shape") : nullptr;
+  if (!name || !typeAttr || !shape)
+    return broken("has an input or output without name, type or shape");
+  auto type = dyn_cast<mlir::RankedTensorType>(typeAttr.getValue());
+  artifact::Tensor tensor;
+  tensor.name = name.str();
+  tensor.type = type ? tenonType(type.getElementType()) : 0;
+  if (!tensor.type)
+    return broken("has an unknown element type at '" + tensor.name + "'");
+  SymbolRanges ranges;
+  for (const artifact::Symbol &symbol : symbols)
+    ranges[symbol.name] = {symbol.lo, symbol.hi};
+  for (const DimExpr &dim : shape.getExprs()) {
+    if (dim.isConstant()) {
+      tensor.dims.push_back(artifact::Dim::fixed(dim.constant()));
+      continue;
+    }
+    auto named = [&](const artifact::Symbol &symbol) {
+      return dim.asSymbol() == symbol.name;
+    };
+    auto found = llvm::find_if(symbols, named);
+    tensor.dims.push_back(
+        found != symbols.end()
+            ? artifact::Dim::symbol(found - symbols.begin())
+            : artifact::Dim::expression(dim.str(), dim.range(ranges).hi));
+  }
+  return tensor;
+}
+
+/// "conv1+relu1": whose work a step does.
+static std::string nameOf(rt::StepOp step) {
+  std::vector<std::string> names = nodesOf(step.getLoc());
+  if (names.empty())
+    return step.getKernel().str();
+  constexpr size_t most = 4;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), most); ++i)
+    text += (i ? "+" : "") + names[i];
+  if (names.size() > most)
+    text += "+" + std::to_string(names.size() - most) + " more";
+  return text;
+}
+
+Expected<artifact::ModelInterface>
+tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
+                       StringRef prefix) {
+  artifact::ModelInterface model;
+  model.prefix = prefix.str();
+  // The runtime looks for "<name>.weights".
+  model.name = prefix.str();
+  model.triple = target.options.triple;
+  model.cpu = target.display;
+  model.cpuFeatures = target.cpuFeatures;
+  model.slotBytes = program.getSlotBytes();
+  model.weightBytes = program.getWeightBytes();
+  if (auto lane = program->getAttrOfType<mlir::IntegerAttr>("lane_bytes"))
+    model.laneBytes = lane.getValue().getZExtValue();
+
+  for (mlir::NamedAttribute symbol : program.getSymbols()) {
+    auto range = dyn_cast<mlir::DenseI64ArrayAttr>(symbol.getValue());
+    if (!range || range.size() != 2)
+      return broken("has a symbol without bounds");
+    model.symbols.push_back(
+        {symbol.getName().str(), "", range[0], range[1]});
+  }
+  for (auto [attributes, tensors] :
+       {std::pair(program.getInputs(), &model.inputs),
+        std::pair(program.getOutputs(), &model.outputs)})
+    for (mlir::Attribute attribute : attributes) {
+      Expected<artifact::Tensor> tensor =
+          describeTensor(attribute, model.symbols);
+      if (!tensor)
+        return tensor.takeError();
+      tensors->push_back(std::move(*tensor));
+    }
+  program.getBody().walk([&](rt::StepOp step) {
+    artifact::Step row;
+    row.name = nameOf(step);
+    row.kernel = step.getKernel().str();
+    row.kind = StringRef(row.kernel).split('_').first.str();
+    row.generic = step.getGeneric();
+    row.flops = step.getFlops();
+    model.steps.push_back(std::move(row));
+  });
+  artifact::assignIdentifiers(model);
+  if (Error error = artifact::verifyInterface(model))
+    return error;
+  return model;
+}

@@ -1,0 +1,134 @@
+#include "compiler/driver/Session.h"
+
+#include "compiler/artifact/Wrappers.h"
+
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/Errc.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <dlfcn.h>
+
+using namespace llvm;
+using namespace tenon;
+
+LoadedModel::LoadedModel(LoadedModel &&other)
+    : library(std::move(other.library)), handle(other.handle),
+      description(other.description) {
+  other.handle = nullptr;
+}
+
+LoadedModel::~LoadedModel() {
+  if (handle)
+    dlclose(handle);
+}
+
+Expected<LoadedModel> LoadedModel::open(std::string path,
+                                        std::string infoSymbol) {
+  // A bare name would be looked for in the system's folders.
+  SmallString<256> absolute(path);
+  sys::fs::make_absolute(absolute);
+  LoadedModel model;
+  model.handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!model.handle)
+    return createStringError(errc::invalid_argument,
+                             "cannot load '" + path + "': " + dlerror());
+  auto info = reinterpret_cast<const tenon_model_info *(*)()>(
+      dlsym(model.handle, infoSymbol.c_str()));
+  if (!info)
+    return createStringError(errc::invalid_argument,
+                             "'" + path + "' has no '" + infoSymbol + "'");
+  model.description = info();
+  model.library = std::string(absolute);
+  return model;
+}
+
+Expected<LoadedModel> LoadedModel::link(CompiledModel &model) {
+  Expected<std::vector<std::string>> inputs = model.linkInputs(false);
+  if (!inputs)
+    return inputs.takeError();
+  artifact::SharedOptions options;
+  options.triple = model.target.triple();
+  options.output = model.scratch().path(model.interface.prefix + "_run.so");
+  options.objects = std::move(*inputs);
+  options.exports = artifact::publicSymbols(model.interface);
+  if (Error error = artifact::linkShared(options))
+    return std::move(error);
+  Expected<LoadedModel> loaded =
+      open(options.output, model.interface.prefix + "_info");
+  // The mapping keeps what it needs; the weights file stays beside it.
+  sys::fs::remove(options.output);
+  return loaded;
+}
+
+Expected<LoadedModel> LoadedModel::load(StringRef path) {
+  Expected<object::OwningBinary<object::ObjectFile>> binary =
+      object::ObjectFile::createObjectFile(path);
+  if (!binary)
+    return createStringError(errc::invalid_argument,
+                             "'" + path + "' is no library: " +
+                                 toString(binary.takeError()));
+  auto *elf = dyn_cast<object::ELFObjectFileBase>(binary->getBinary());
+  if (!elf)
+    return createStringError(errc::invalid_argument,
+                             "'" + path + "' is no library of this machine");
+  std::string symbol;
+  for (object::ELFSymbolRef candidate : elf->getDynamicSymbolIterators()) {
+    Expected<StringRef> name = candidate.getName();
+    if (!name) {
+      consumeError(name.takeError());
+      continue;
+    }
+    if (name->ends_with("_info"))
+      symbol = name->str();
+  }
+  if (symbol.empty())
+    return createStringError(errc::invalid_argument,
+                             "'" + path + "' holds no compiled model");
+  return open(path.str(), symbol);
+}
+
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+static Error failed(const tenon_message &message) {
+  return createStringError(std::string(message.text), inconvertibleErrorCode());
+}
+
+Session::~Session() {
+  tenon_session_close(&session);
+  tenon_values_free(&data, &model.info());
+}
+
+Error Session::prepare() {
+  tenon_message message;
+  if (!tenon_values_init(&data, &model.info(), &message))
+    return failed(message);
+  return Error::success();
+}
+
+Error Session::start(int32_t threads) {
+  tenon_message message;
+  tenon_hooks hooks = {};
+  hooks.threads = threads;
+  if (!tenon_bind_outputs(&data, &model.info(), &message) ||
+      !tenon_session_open(&session, &model.info(), model.path().c_str(), &hooks,
+                          &message))
+    return failed(message);
+  return Error::success();
+}
+
+Error Session::run() {
+  tenon_message message;
+  if (!tenon_session_run(&session, &data, &message))
+    return failed(message);
+  return Error::success();
+}
+
+uint64_t Session::digest() const {
+  uint64_t state = TENON_DIGEST_START;
+  for (int32_t i = 0; i < model.info().output_count; ++i)
+    state = tenon_digest(state, data.outputs[i].type, data.outputs[i].count,
+                         data.outputs[i].data);
+  return state;
+}

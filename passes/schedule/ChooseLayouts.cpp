@@ -1,0 +1,305 @@
+// Convolutional nets in blocks of 16 channels: [N, C, H, W] becomes
+// [N, C/16, H, W, 16], so that a vector is 16 channels of one place.
+//
+//   conv -> relu -> conv      to_blocks -> conv -> relu -> conv -> from_blocks
+//
+// A convolution decides for blocks; what stands between two of them follows if
+// it works on any layout, and the conversions between meet and vanish. Lanes
+// behind the last channel are zero after a convolution and stay finite, so the
+// zero weights that meet them later make them harmless.
+#include "passes/schedule/Passes.h"
+#include "mlir/IR/Matchers.h"
+
+namespace tenon::schedule {
+#define GEN_PASS_DEF_CHOOSELAYOUTSPASS
+#include "passes/schedule/Passes.h.inc"
+} // namespace tenon::schedule
+
+using namespace mlir;
+using namespace tenon;
+
+namespace {
+
+constexpr int64_t kBlock = kern::kBlock;
+
+class Layouts {
+public:
+  explicit Layouts(func::FuncOp program)
+      : program(program), dims(program), b(program.getContext()) {}
+  void run();
+
+private:
+  bool blockConv(nn::ConvOp conv);
+  bool blockElementwise(Operation *op);
+  bool blockPool(nn::PoolOp pool);
+  bool blockReduce(nn::ReduceOp reduce);
+  bool blockConcat(nn::ConcatOp concat);
+
+  template <typename Op, typename... Args>
+  Value make(Location loc, Type element, Args &&...args) {
+    auto op = Op::create(b, loc, RankedTensorType::get({}, element),
+                         std::forward<Args>(args)...);
+    (void)dims.infer(op);
+    return op;
+  }
+  Type elementOf(Value v) {
+    return cast<ShapedType>(v.getType()).getElementType();
+  }
+  Value toBlocks(Value v) {
+    // Conversions that meet vanish.
+    if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
+      return from.getInput();
+    return make<nn::ToBlocksOp>(v.getLoc(), elementOf(v), v);
+  }
+  Value fromBlocks(Location loc, Value v, int64_t channels) {
+    return make<nn::FromBlocksOp>(loc, elementOf(v), v,
+                                  b.getI64IntegerAttr(channels));
+  }
+  void replace(Operation *op, Value with) {
+    op->getResult(0).replaceAllUsesWith(with);
+    op->erase();
+  }
+  std::optional<std::vector<char>> bytesOf(Value v, uint64_t elements);
+
+  func::FuncOp program;
+  nn::DimAnalysis dims;
+  OpBuilder b;
+};
+
+/// A constant's bytes, splats written out.
+std::optional<std::vector<char>> Layouts::bytesOf(Value v, uint64_t elements) {
+  auto constant = v.getDefiningOp<pack::ConstantOp>();
+  if (!constant)
+    return std::nullopt;
+  bool splat;
+  ArrayRef<char> bytes = constant.getBytes(splat);
+  if (!splat)
+    return std::vector<char>(bytes.begin(), bytes.end());
+  std::vector<char> all;
+  for (uint64_t i = 0; i < elements; ++i)
+    all.insert(all.end(), bytes.begin(), bytes.end());
+  return all;
+}
+
+bool Layouts::blockConv(nn::ConvOp conv) {
+  Value weights = conv.getWeights();
+  Dims w = dims.of(weights), x = dims.of(conv.getInput());
+  if (conv.getBlocked() || !elementOf(conv.getInput()).isF32() ||
+      !weights.getDefiningOp<pack::ConstantOp>() || !x[1].isConstant() ||
+      w.size() > 4)
+    return false;
+  int64_t oc = w[0].constant(), ic = x[1].constant(), group = conv.getGroup();
+  bool depthwise = group == ic && group == oc && group > 1;
+  if (group != 1 && !depthwise)
+    return false;
+  b.setInsertionPoint(conv);
+  int64_t padded = (oc + kBlock - 1) / kBlock * kBlock;
+  Value bias = conv.getBias();
+  if (bias && padded != oc) {
+    std::optional<std::vector<char>> bytes = bytesOf(bias, oc);
+    if (!bytes)
+      return false;
+    bytes->resize(padded * 4, 0);
+    bias = pack::makeConstant(
+        b, bias.getLoc(), RankedTensorType::get({padded}, b.getF32Type()),
+        std::move(*bytes));
+  }
+  if (depthwise) {
+    // [C, 1, window...] as [C/16, window..., 16]
+    int64_t window = 1;
+    SmallVector<int64_t> shape = {padded / kBlock};
+    for (const DimExpr &d : ArrayRef(w).drop_front(2)) {
+      window *= d.constant();
+      shape.push_back(d.constant());
+    }
+    shape.push_back(kBlock);
+    std::optional<std::vector<char>> bytes = bytesOf(weights, oc * window);
+    if (!bytes)
+      return false;
+    std::vector<char> blocks(padded * window * 4, 0);
+    for (int64_t c = 0; c < oc; ++c)
+      for (int64_t i = 0; i < window; ++i)
+        std::memcpy(
+            &blocks[((c / kBlock * window + i) * kBlock + c % kBlock) * 4],
+            &(*bytes)[(c * window + i) * 4], 4);
+    weights = pack::makeConstant(b, weights.getLoc(),
+                                 RankedTensorType::get(shape, b.getF32Type()),
+                                 std::move(blocks));
+    // Its sizes are those of a convolution with one channel per group.
+    Value input = toBlocks(conv.getInput());
+    Dims y = dims.of(conv.getResult());
+    Dims result = {y[0], padded / kBlock};
+    result.append(y.begin() + 2, y.end());
+    result.push_back(kBlock);
+    auto made = nn::DepthwiseConvOp::create(
+        b, conv.getLoc(), nn::tensorType(result, b.getF32Type()), input,
+        weights, bias, conv.getStridesAttr(), conv.getDilationsAttr(),
+        conv.getLowAttr(), conv.getHighAttr());
+    (void)dims.infer(made);
+    replace(conv, fromBlocks(conv.getLoc(), made, oc));
+    return true;
+  }
+  // Few channels are read where they are: blocks would be mostly zeros.
+  Value input = ic < kBlock / 2 ? conv.getInput() : toBlocks(conv.getInput());
+  bool plain = input == conv.getInput();
+  auto encoding = pack::ConvPanelsAttr::get(b.getContext(), plain ? 1 : kBlock);
+  auto type = cast<RankedTensorType>(weights.getType());
+  auto encoded = pack::EncodeOp::create(
+      b, weights.getLoc(),
+      RankedTensorType::get(type.getShape(), type.getElementType(), encoding),
+      weights);
+  dims.set(encoded, w);
+  SmallVector<Value> operands = {input, encoded};
+  auto made = nn::ConvOp::create(
+      b, conv.getLoc(), RankedTensorType::get({}, b.getF32Type()), input,
+      encoded, bias, conv.getStridesAttr(), conv.getDilationsAttr(),
+      conv.getLowAttr(), conv.getHighAttr(), conv.getGroupAttr(),
+      b.getUnitAttr());
+  if (failed(dims.infer(made)))
+    return false;
+  replace(conv, fromBlocks(conv.getLoc(), made, oc));
+  return true;
+}
+
+/// Operations that keep finite lanes finite.
+static bool keepsFinite(Operation *op) {
+  return isa<nn::ReluOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::MaxOp, nn::MinOp,
+             nn::SigmoidOp, nn::SiluOp, nn::TanhOp, nn::AbsOp, nn::NegOp,
+             nn::GeluOp>(op);
+}
+
+bool Layouts::blockElementwise(Operation *op) {
+  if (!isa<nn::ElementwiseOpInterface>(op))
+    return false;
+  Dims shape = dims.of(op->getResult(0));
+  std::optional<int64_t> channels;
+  for (Value v : op->getOperands())
+    if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
+      if (dims.of(v) == shape)
+        channels = from.getChannels();
+  if (!channels || !shape[1].isConstant(*channels))
+    return false;
+  bool whole = *channels % kBlock == 0;
+  if (!whole && !keepsFinite(op)) {
+    // A constant divisor is as good as a factor.
+    auto div = dyn_cast<nn::DivOp>(op);
+    std::optional<double> by = div ? pack::getSplat(div.getRhs()) : std::nullopt;
+    if (!by || *by == 0)
+      return false;
+  }
+  // Each operand must be in blocks, one number, or one per channel or image.
+  SmallVector<Value> operands;
+  for (Value v : op->getOperands()) {
+    Dims mine = dims.of(v);
+    if (product(mine).isConstant(1)) {
+      operands.push_back(v);
+      continue;
+    }
+    bool blocked = v.getDefiningOp<nn::FromBlocksOp>() != nullptr;
+    if (!blocked && (mine.size() != shape.size() || !mine[1].isConstant(*channels)))
+      return false;
+    operands.push_back(v);
+  }
+  b.setInsertionPoint(op);
+  for (Value &v : operands)
+    if (!product(dims.of(v)).isConstant(1))
+      v = toBlocks(v);
+    else if (!dims.of(v).empty())
+      v = make<nn::ReshapeOp>(v.getLoc(), elementOf(v), v,
+                              nn::DimsAttr::get(b.getContext(), Dims()));
+  OperationState state(op->getLoc(), op->getName());
+  state.addOperands(operands);
+  state.addTypes(RankedTensorType::get({}, elementOf(op->getResult(0))));
+  state.addAttributes(op->getAttrs());
+  Operation *made = b.create(state);
+  if (failed(dims.infer(made))) {
+    made->erase();
+    return false;
+  }
+  replace(op, fromBlocks(op->getLoc(), made->getResult(0), *channels));
+  return true;
+}
+
+bool Layouts::blockPool(nn::PoolOp pool) {
+  auto from = pool.getInput().getDefiningOp<nn::FromBlocksOp>();
+  if (!from || pool.getBlocked())
+    return false;
+  b.setInsertionPoint(pool);
+  Value made = make<nn::PoolOp>(
+      pool.getLoc(), elementOf(pool.getInput()), from.getInput(),
+      pool.getKindAttr(), pool.getWindowAttr(), pool.getStridesAttr(),
+      pool.getDilationsAttr(), pool.getLowAttr(), pool.getHighAttr(),
+      pool.getShapeAttr(), pool.getCountPadAttr(), pool.getPAttr(),
+      b.getUnitAttr());
+  replace(pool, fromBlocks(pool.getLoc(), made, from.getChannels()));
+  return true;
+}
+
+/// Global pooling: the spatial dimensions of blocks are combined.
+bool Layouts::blockReduce(nn::ReduceOp reduce) {
+  auto from = reduce.getInput().getDefiningOp<nn::FromBlocksOp>();
+  if (!from)
+    return false;
+  Dims x = dims.of(reduce.getInput());
+  SmallVector<int64_t> axes(reduce.getAxes());
+  if (axes.size() != x.size() - 2 || axes.front() != 2)
+    return false;
+  b.setInsertionPoint(reduce);
+  Value made = make<nn::ReduceOp>(reduce.getLoc(), elementOf(from.getInput()),
+                                  from.getInput(), reduce.getKindAttr(),
+                                  reduce.getAxesAttr(), b.getBoolAttr(true));
+  Value flat = fromBlocks(reduce.getLoc(), made, from.getChannels());
+  if (!reduce.getKeepdims())
+    flat = make<nn::ReshapeOp>(
+        reduce.getLoc(), elementOf(flat), flat,
+        nn::DimsAttr::get(b.getContext(), dims.of(reduce.getResult())));
+  replace(reduce, flat);
+  return true;
+}
+
+bool Layouts::blockConcat(nn::ConcatOp concat) {
+  if (concat.getAxis() != 1)
+    return false;
+  int64_t channels = 0;
+  SmallVector<Value> inputs;
+  for (Value v : concat.getInputs()) {
+    auto from = v.getDefiningOp<nn::FromBlocksOp>();
+    if (!from || from.getChannels() % kBlock)
+      return false;
+    channels += from.getChannels();
+    inputs.push_back(from.getInput());
+  }
+  b.setInsertionPoint(concat);
+  Value made = make<nn::ConcatOp>(concat.getLoc(), elementOf(inputs[0]), inputs,
+                                  concat.getAxisAttr());
+  replace(concat, fromBlocks(concat.getLoc(), made, channels));
+  return true;
+}
+
+void Layouts::run() {
+  SmallVector<Operation *> ops;
+  for (Operation &op : program.front())
+    ops.push_back(&op);
+  // In program order, so that every operand's layout is known.
+  for (Operation *op : ops) {
+    if (auto conv = dyn_cast<nn::ConvOp>(op))
+      blockConv(conv);
+    else if (auto pool = dyn_cast<nn::PoolOp>(op))
+      blockPool(pool);
+    else if (auto reduce = dyn_cast<nn::ReduceOp>(op))
+      blockReduce(reduce);
+    else if (auto concat = dyn_cast<nn::ConcatOp>(op))
+      blockConcat(concat);
+    else
+      blockElementwise(op);
+  }
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(program.front())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+struct ChooseLayoutsPass
+    : schedule::impl::ChooseLayoutsPassBase<ChooseLayoutsPass> {
+  void runOnOperation() override { Layouts(getOperation()).run(); }
+};
+} // namespace

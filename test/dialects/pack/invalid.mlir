@@ -1,0 +1,71 @@
+// RUN: tenon-opt %s -split-input-file -verify-diagnostics
+
+func.func @a_constant_has_one_size() {
+  // expected-error @below {{'pack.constant' op expected a static shape, but got 'tensor<?xf32>'}}
+  %0 = pack.constant(#pack.ref<"w", 0, 4>) : tensor<?xf32>
+  return
+}
+
+// -----
+
+func.func @the_value_has_the_results_shape() {
+  // expected-error @below {{expected a value of the result's type 'tensor<3xf32>', but got 'tensor<2xf32>'}}
+  %0 = pack.constant(dense<1.0> : tensor<2xf32>) : tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @the_value_has_the_results_element_type() {
+  // expected-error @below {{expected a value of the result's type 'tensor<2xf32>', but got 'tensor<2xi32>'}}
+  %0 = pack.constant(dense<1> : tensor<2xi32>) : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @the_value_is_of_a_known_kind() {
+  // expected-error @below {{expected dense elements or #pack.ref, but got "weights.bin"}}
+  %0 = pack.constant("weights.bin") : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @a_reference_has_as_many_bytes_as_the_tensor() {
+  // expected-error @below {{expected a reference to 8 bytes, but got 4}}
+  %0 = pack.constant(#pack.ref<"w", 0, 4>) : tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @a_reference_has_as_many_bytes_as_the_encoding() {
+  // expected-error @below {{expected a reference to 384 bytes, but got 240}}
+  %0 = pack.constant(#pack.ref<"w", 0, 240>) : tensor<3x20xf32, #pack.panels<16>>
+  return
+}
+
+// -----
+
+func.func @what_is_encoded_has_an_encoding(%w: tensor<4x4xf32>) {
+  // expected-error @below {{'pack.encode' op expected a result with an encoding, but got 'tensor<4x4xf32>'}}
+  %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x4xf32>
+  return
+}
+
+// -----
+
+func.func @an_encoding_keeps_the_shape(%w: tensor<4x4xf32>) {
+  // expected-error @below {{expected one shape and element type, but got 'tensor<4x4xf32>' and 'tensor<4x8xf32, #pack.panels<16>>'}}
+  %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x8xf32, #pack.panels<16>>
+  return
+}
+
+// -----
+
+func.func @an_encoding_keeps_the_element_type(%w: tensor<4x4xf32>) {
+  // expected-error @below {{expected one shape and element type, but got 'tensor<4x4xf32>' and 'tensor<4x4xf16, #pack.panels<16>>'}}
+  %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x4xf16, #pack.panels<16>>
+  return
+}

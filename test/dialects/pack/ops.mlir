@@ -1,0 +1,43 @@
+// RUN: tenon-opt %s | tenon-opt | FileCheck %s
+
+// CHECK-LABEL: func @small_values_stand_in_the_ir
+func.func @small_values_stand_in_the_ir() {
+  // CHECK: pack.constant(dense<1.000000e+00> : tensor<f32>) : tensor<f32>
+  %0 = pack.constant(dense<1.0> : tensor<f32>) : tensor<f32>
+  // CHECK: pack.constant(dense<[-1, 2]> : tensor<2xi64>) : tensor<2xi64>
+  %1 = pack.constant(dense<[-1, 2]> : tensor<2xi64>) : tensor<2xi64>
+  // CHECK: pack.constant(dense<[true, false]> : tensor<2xi1>) : tensor<2xi1>
+  %2 = pack.constant(dense<[true, false]> : tensor<2xi1>) : tensor<2xi1>
+  return
+}
+
+// The file is not opened before an encoder reads it.
+// CHECK-LABEL: func @large_values_are_referred_to
+func.func @large_values_are_referred_to() {
+  // CHECK: pack.constant(#pack.ref<"model.onnx", 128, 4096>) : tensor<32x32xf32>
+  %0 = pack.constant(#pack.ref<"model.onnx", 128, 4096>) : tensor<32x32xf32>
+  // A bool is a byte.
+  // CHECK: pack.constant(#pack.ref<"model.onnx", 0, 10>) : tensor<10xi1>
+  %1 = pack.constant(#pack.ref<"model.onnx", 0, 10>) : tensor<10xi1>
+  // Two to a byte, the last one alone.
+  // CHECK: pack.constant(#pack.ref<"model.onnx", 0, 5>) : tensor<9xi4>
+  %2 = pack.constant(#pack.ref<"model.onnx", 0, 5>) : tensor<9xi4>
+  return
+}
+
+// CHECK-LABEL: func @a_reference_to_encoded_bytes_counts_the_padding
+func.func @a_reference_to_encoded_bytes_counts_the_padding() {
+  // Two panels of 16 columns, 3 rows.
+  // CHECK: pack.constant(#pack.ref<"w", 0, 384>) : tensor<3x20xf32, #pack.panels<16>>
+  %0 = pack.constant(#pack.ref<"w", 0, 384>) : tensor<3x20xf32, #pack.panels<16>>
+  // CHECK: pack.constant(#pack.ref<"w", 0, 1280>) : tensor<3x20xf32, #pack.panels<16, transposed = true>>
+  %1 = pack.constant(#pack.ref<"w", 0, 1280>) : tensor<3x20xf32, #pack.panels<16, transposed = true>>
+  return
+}
+
+// CHECK-LABEL: func @encode
+func.func @encode(%w: tensor<2x64x64xf32>) {
+  // CHECK: pack.encode %{{.+}} : tensor<2x64x64xf32> to tensor<2x64x64xf32, #pack.panels<16>>
+  %0 = pack.encode %w : tensor<2x64x64xf32> to tensor<2x64x64xf32, #pack.panels<16>>
+  return
+}

@@ -1,0 +1,39 @@
+// RUN: tenon-opt %s | tenon-opt | FileCheck %s
+
+// CHECK-LABEL: rt.program @main attributes {
+// CHECK-SAME: inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
+// CHECK-SAME: outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
+// CHECK-SAME: peak_bytes = 25664 : ui64, slot_bytes = 25664 : ui64
+// CHECK-SAME: symbols = {seq = array<i64: 1, 100>}, weight_bytes = 8256 : ui64
+rt.program @main attributes {
+    symbols = {seq = array<i64: 1, 100>},
+    inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
+    outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
+    slot_bytes = 25664 : ui64, peak_bytes = 25664 : ui64, weight_bytes = 8256 : ui64} {
+  // CHECK-NEXT: rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>
+  rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>
+  // CHECK-NEXT: rt.weight at 8192(#pack.ref<"model.onnx", 4, 16>) as tensor<4xf32>
+  rt.weight at 8192 (#pack.ref<"model.onnx", 4, 16>) as tensor<4xf32>
+  // CHECK-NEXT: rt.check <"seq">, <"past + 1"> else 5
+  rt.check <"seq">, <"past + 1"> else 5
+  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>] tiles <"seq"> parameters <1024, 0, "2*seq"> constants [1065353216] {flops = 10 : i64}
+  rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
+    tiles #nn.dims<"seq"> parameters #nn.dims<1024, 0, "2*seq"> constants [1065353216]
+    {flops = 10 : i64}
+  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<weights + 128>, #rt.buffer<output : 1 + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64, generic}
+  rt.step @map_f32_1 [#rt.buffer<weights : 0 + 128>, #rt.buffer<output : 1 + 0>]
+    tiles <1> parameters <> constants [] {flops = 0 : i64, generic}
+}
+
+// CHECK-LABEL: rt.kernel @map_f32_1 {
+// CHECK-NEXT:  ^bb0(%[[X:.+]]: tensor<4xf32>):
+// CHECK-NEXT:    kern.map ins(%[[X]] : tensor<4xf32>)
+rt.kernel @map_f32_1 {
+^bb0(%x: tensor<4xf32>):
+  %y = kern.map ins(%x : tensor<4xf32>) sizes <4> symbols <>
+      maps [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>] shapes [#nn.dims<4>]
+      plan <loops = 1, parallel = 1, vector = 0, steps = [1, 1]> {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } -> tensor<4xf32>
+}
