@@ -23,7 +23,7 @@ namespace {
 struct EmitRow {
   Emit kind;
   StringLiteral name;
-  StringLiteral before, after; ///< around the prefix
+  StringLiteral before, after; ///< around the model's name
   bool isText;
 };
 } // namespace
@@ -69,9 +69,9 @@ std::vector<Emit> tenon::defaultEmits(const ResolvedTarget &target) {
   return {Emit::Lib, Emit::Header, Emit::Manifest};
 }
 
-std::string tenon::fileNameFor(Emit kind, StringRef prefix) {
+std::string tenon::fileNameFor(Emit kind, StringRef name) {
   const EmitRow &row = rowOf(kind);
-  return (row.before + prefix + row.after).str();
+  return (row.before + name + row.after).str();
 }
 
 //===----------------------------------------------------------------------===//
@@ -99,8 +99,9 @@ static Error writeFile(StringRef file,
 
 static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
   const artifact::ModelInterface &interface = model.interface;
-  auto link = [&](artifact::LinkOptions &options, bool executable) -> Error {
-    Expected<std::vector<std::string>> inputs = model.linkInputs(executable);
+  auto link = [&](artifact::LinkOptions &options,
+                  CompiledModel::Use use) -> Error {
+    Expected<std::vector<std::string>> inputs = model.linkInputs(use);
     if (!inputs)
       return inputs.takeError();
     options.objects = std::move(*inputs);
@@ -111,27 +112,27 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
   switch (kind) {
   case Emit::Exe: {
     artifact::ExecutableOptions options;
-    if (Error error = link(options, true))
+    if (Error error = link(options, CompiledModel::Use::Executable))
       return error;
     return artifact::linkExecutable(options);
   }
   case Emit::So: {
     artifact::SharedOptions options;
-    if (Error error = link(options, false))
+    if (Error error = link(options, CompiledModel::Use::Library))
       return error;
     options.exports = artifact::publicSymbols(interface);
-    options.soname = fileNameFor(kind, interface.prefix);
+    options.soname = fileNameFor(kind, interface.name);
     return artifact::linkShared(options);
   }
   case Emit::Lib: {
     artifact::LinkOptions options;
-    if (Error error = link(options, false))
+    if (Error error = link(options, CompiledModel::Use::Library))
       return error;
     return artifact::writeArchive(options);
   }
   case Emit::Obj: {
     artifact::LinkOptions options;
-    if (Error error = link(options, false))
+    if (Error error = link(options, CompiledModel::Use::Library))
       return error;
     return artifact::linkRelocatable(options);
   }
@@ -236,7 +237,7 @@ tenon::writeArtifacts(CompiledModel &model, ArrayRef<Emit> kinds,
   bool needsWeights = false;
   for (Emit kind : kinds) {
     StringRef name = isFile ? path::filename(output) : StringRef();
-    std::string own = fileNameFor(kind, model.interface.prefix);
+    std::string own = fileNameFor(kind, model.interface.name);
     std::string file = staging.add(isFile ? name : StringRef(own));
     // A manifest or header alone still has the digest of the weights.
     if (kind != Emit::Asm && kind != Emit::LLVM && kind != Emit::MLIR &&

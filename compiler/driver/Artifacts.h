@@ -20,7 +20,7 @@ std::string emitNames();
 /// Those that a target can have, of what is made without `--emit`.
 std::vector<Emit> defaultEmits(const ResolvedTarget &target);
 /// The name of the file: "libnet.a".
-std::string fileNameFor(Emit kind, llvm::StringRef prefix);
+std::string fileNameFor(Emit kind, llvm::StringRef name);
 
 /// Writes `kinds` into folder `output`, or the one kind into file `output`
 /// ("-": to stdout, for text). All of them or none: files appear under their

@@ -4,6 +4,7 @@
 #include "compiler/artifact/RuntimeBitcode.h"
 #include "compiler/artifact/WeightsObject.h"
 #include "compiler/artifact/Wrappers.h"
+#include "compiler/driver/Evaluate.h"
 #include "compiler/driver/Interface.h"
 #include "compiler/driver/Selftest.h"
 #include "compiler/driver/Values.h"
@@ -13,8 +14,11 @@
 #include "llvm/Support/Errc.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Target/TargetMachine.h"
 #include "mlir/Pass/PassManager.h"
+
+#include <sys/mman.h>
 
 using namespace llvm;
 using namespace tenon;
@@ -86,6 +90,8 @@ std::unique_ptr<CompiledModel> Compilation::run() {
   // Threads of our own run the code generators; passes are short.
   result->context = std::make_unique<mlir::MLIRContext>(
       registry, mlir::MLIRContext::Threading::DISABLED);
+  // A message names its node; the IR is for --stop-after.
+  result->context->printOpOnDiagnostic(false);
   mlir::ScopedDiagnosticHandler handler(
       result->context.get(),
       [&](mlir::Diagnostic &diagnostic) { diagnostics.add(diagnostic); });
@@ -169,10 +175,11 @@ bool Compilation::import() {
 }
 
 bool Compilation::runStages() {
+  JitEvaluator evaluator;
   for (StringRef stage : stageNames()) {
     mlir::PassManager passes(result->context.get(),
                              mlir::ModuleOp::getOperationName());
-    buildStage(stage, passes, result->target.options, prefix);
+    buildStage(stage, passes, result->target.options, prefix, &evaluator);
     if (mlir::failed(passes.run(*module))) {
       // Whatever a model can cause is a diagnostic at its node.
       if (!diagnostics.hasErrors())
@@ -189,6 +196,20 @@ bool Compilation::runStages() {
     module->print(os, mlir::OpPrintingFlags().enableDebugInfo(true, false));
   }
   return true;
+}
+
+/// Lets go of a mapped file's pages; they come back when they are read. (The C
+/// library's posix_madvise, which MemoryBuffer calls, does nothing.)
+static void releasePages(const MemoryBuffer &buffer) {
+  if (buffer.getBufferKind() != MemoryBuffer::MemoryBuffer_MMap)
+    return;
+  uint64_t page = sys::Process::getPageSizeEstimate();
+  uint64_t begin =
+      alignTo(reinterpret_cast<uintptr_t>(buffer.getBufferStart()), page);
+  uint64_t end =
+      alignDown(reinterpret_cast<uintptr_t>(buffer.getBufferEnd()), page);
+  if (begin < end)
+    madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
 }
 
 /// Takes what the program says and then the program itself out of the module.
@@ -216,7 +237,7 @@ bool Compilation::describe() {
   result->weights = std::move(*weights);
   result->weights.release = [model = result->model] {
     for (const onnx::File &file : model->files)
-      file.buffer->dontNeedIfMmap();
+      releasePages(*file.buffer);
   };
   program.erase();
 
@@ -230,7 +251,7 @@ bool Compilation::describe() {
                (options.weights == WeightsPlace::Auto && canEmbed &&
                 statistics.weightBytes <= embedLimit);
   if (!embed && statistics.weightBytes)
-    result->interface.weightFile = prefix + ".weights";
+    result->interface.weightFile = result->interface.name + ".weights";
   return true;
 }
 
@@ -272,6 +293,31 @@ std::unique_ptr<CompiledModel> tenon::compileModel(
 // Files for the linker
 //===----------------------------------------------------------------------===//
 
+namespace {
+/// Passes bytes on and keeps their digest, so that nobody reads them again.
+class DigestStream : public raw_ostream {
+public:
+  explicit DigestStream(raw_ostream &os) : os(os) { SetBufferSize(1 << 16); }
+  ~DigestStream() override { flush(); }
+  uint64_t finish() {
+    flush();
+    return digest;
+  }
+
+private:
+  void write_impl(const char *bytes, size_t count) override {
+    digest = tenon_digest_bytes(digest, bytes, count);
+    os.write(bytes, count);
+    written += count;
+  }
+  uint64_t current_pos() const override { return written; }
+
+  raw_ostream &os;
+  uint64_t digest = TENON_DIGEST_START;
+  uint64_t written = 0;
+};
+} // namespace
+
 Expected<std::string> CompiledModel::weightsFile() {
   if (!weightsPath.empty())
     return weightsPath;
@@ -283,12 +329,17 @@ Expected<std::string> CompiledModel::weightsFile() {
   if (code)
     return createStringError(code, "cannot write '" + path +
                                        "': " + code.message());
-  Error error =
-      embed ? artifact::writeWeightsObject(
-                  os, target.triple(), interface.prefix + "_weights",
-                  interface.weightBytes,
-                  [&](raw_ostream &payload) { return weights.write(payload); })
-            : weights.write(os);
+  Error error = Error::success();
+  if (embed) {
+    error = artifact::writeWeightsObject(
+        os, target.triple(), interface.prefix + "_weights",
+        interface.weightBytes,
+        [&](raw_ostream &payload) { return weights.write(payload); });
+  } else {
+    DigestStream digest(os);
+    error = weights.write(digest);
+    interface.weightDigest = digest.finish();
+  }
   os.close();
   if (!error && os.has_error())
     error = createStringError(os.error(), "cannot write '" + path +
@@ -296,38 +347,30 @@ Expected<std::string> CompiledModel::weightsFile() {
   os.clear_error();
   if (error)
     return std::move(error);
-  if (!embed) {
-    auto file = MemoryBuffer::getFile(path, false, false);
-    if (!file)
-      return createStringError(file.getError(), "cannot read '" + path + "'");
-    interface.weightDigest = tenon_digest_bytes(
-        TENON_DIGEST_START, (*file)->getBufferStart(),
-        (*file)->getBufferSize());
-  }
   return weightsPath = path;
 }
 
 /// The runtime and the model's API as one object.
-static Error compileApi(const CompiledModel &model, bool executable,
-                        SmallVectorImpl<char> &bytes) {
-  Triple triple = model.target.triple();
+static Error compileApi(const ResolvedTarget &target,
+                        const artifact::ModelInterface &interface,
+                        bool executable, SmallVectorImpl<char> &bytes) {
+  Triple triple = target.triple();
   Expected<std::unique_ptr<TargetMachine>> machine =
-      createMachine(model.target, artifact::baselineCpu(triple));
+      createMachine(target, artifact::baselineCpu(triple));
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  Expected<std::unique_ptr<Module>> api = artifact::loadRuntime(
-      context, triple, model.interface.prefix, executable);
+  Expected<std::unique_ptr<Module>> api =
+      artifact::loadRuntime(context, triple, interface.prefix, executable);
   if (!api)
     return api.takeError();
   (*api)->setDataLayout((*machine)->createDataLayout());
-  if (Error error = artifact::addModelApi(**api, model.interface, executable))
+  if (Error error = artifact::addModelApi(**api, interface, executable))
     return error;
   return emitCode(**api, **machine, CodeKind::Object, bytes);
 }
 
-Expected<std::vector<std::string>> CompiledModel::linkInputs(bool executable) {
-  std::vector<std::string> inputs;
+Expected<std::vector<std::string>> CompiledModel::linkInputs(Use use) {
   if (codeFiles.empty())
     for (const ObjectFile &object : objects) {
       Expected<std::string> path =
@@ -336,23 +379,30 @@ Expected<std::vector<std::string>> CompiledModel::linkInputs(bool executable) {
         return path.takeError();
       codeFiles.push_back(*path);
     }
-  inputs = codeFiles;
-  // The digest of a weights file is part of the API's constants.
-  if (interface.weightBytes) {
+  std::vector<std::string> inputs = codeFiles;
+  artifact::ModelInterface own = interface;
+  if (use == Use::Session) {
+    own.weightFile = own.name + ".weights";
+  } else if (interface.weightBytes) {
+    // The digest of a weights file is part of the API's constants.
     Expected<std::string> path = weightsFile();
     if (!path)
       return path.takeError();
+    own.weightDigest = interface.weightDigest;
     if (interface.hasEmbeddedWeights())
       inputs.push_back(*path);
   }
-  std::string &api = apiFiles[executable];
+  std::string &api = apiFiles[use];
   if (api.empty()) {
+    static constexpr StringLiteral names[] = {"_api.o", "_main.o",
+                                              "_session.o"};
     SmallVector<char, 0> bytes;
-    if (Error error = compileApi(*this, executable, bytes))
+    if (Error error =
+            compileApi(target, own, use == Use::Executable, bytes))
       return std::move(error);
-    Expected<std::string> path = directory->write(
-        interface.prefix + (executable ? "_main.o" : "_api.o"),
-        StringRef(bytes.data(), bytes.size()));
+    Expected<std::string> path =
+        directory->write((interface.prefix + names[int(use)]).str(),
+                         StringRef(bytes.data(), bytes.size()));
     if (!path)
       return path.takeError();
     api = *path;

@@ -58,13 +58,16 @@ public:
   /// The weights in the form in which they are linked or shipped, written at
   /// the first call: an object to link, or the side file.
   llvm::Expected<std::string> weightsFile();
-  /// Paths of the objects to link, weights included if they are embedded.
-  llvm::Expected<std::vector<std::string>> linkInputs(bool executable);
+  /// What the objects to link are for.
+  enum class Use { Library, Executable, Session };
+  /// Paths of the objects to link, weights included if they are embedded. A
+  /// session has none: it maps the file and hands them over.
+  llvm::Expected<std::vector<std::string>> linkInputs(Use use);
   /// A folder of files on their way to the linker.
   artifact::ScratchDirectory &scratch() { return *directory; }
 
   /// The self-test changed the interface: its object must be made anew.
-  void forgetApi() { apiFiles[0].clear(), apiFiles[1].clear(); }
+  void forgetApi() { apiFiles.clear(); }
 
 private:
   friend class Compilation;
@@ -73,7 +76,7 @@ private:
   std::optional<artifact::ScratchDirectory> directory;
   std::string weightsPath;
   std::vector<std::string> codeFiles;
-  std::string apiFiles[2];
+  std::map<Use, std::string> apiFiles;
 };
 
 /// Compiles. Null on failure, and then `failure` says whose fault it is; what

@@ -42,7 +42,10 @@ std::string Diagnostics::describe(const mlir::Diagnostic &diagnostic) const {
       continue;
     // The name is said once, and in the model's words, not in the IR's.
     StringRef rest = text;
-    rest.consume_front("node '" + name + "': ");
+    if (rest.consume_front("node '" + name + "'")) {
+      rest.consume_front(" (" + known->second + ")");
+      rest.consume_front(": ");
+    }
     if (rest.starts_with("'")) {
       auto [op, message] = rest.drop_front().split("' op ");
       if (!message.empty() && op.contains('.') && !op.contains('\''))

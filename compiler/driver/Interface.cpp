@@ -96,8 +96,9 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
                        StringRef prefix) {
   artifact::ModelInterface model;
   model.prefix = prefix.str();
-  // The runtime looks for "<name>.weights".
-  model.name = prefix.str();
+  // Files are called so, and the runtime looks for "<name>.weights". The "_"
+  // that keeps a prefix from being a keyword is for C alone.
+  model.name = prefix.rtrim('_').str();
   model.triple = target.options.triple;
   model.cpu = target.display;
   model.cpuFeatures = target.cpuFeatures;

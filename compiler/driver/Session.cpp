@@ -13,7 +13,8 @@ using namespace tenon;
 
 LoadedModel::LoadedModel(LoadedModel &&other)
     : library(std::move(other.library)), handle(other.handle),
-      description(other.description) {
+      description(std::move(other.description)),
+      weights(std::move(other.weights)) {
   other.handle = nullptr;
 }
 
@@ -37,26 +38,66 @@ Expected<LoadedModel> LoadedModel::open(std::string path,
   if (!info)
     return createStringError(errc::invalid_argument,
                              "'" + path + "' has no '" + infoSymbol + "'");
-  model.description = info();
+  model.description = std::make_unique<tenon_model_info>(*info());
   model.library = std::string(absolute);
   return model;
 }
 
+/// The weights in the file that a linker would get, or in the side file.
+static Expected<StringRef> payloadOf(const CompiledModel &model,
+                                     const MemoryBuffer &file) {
+  if (!model.interface.hasEmbeddedWeights())
+    return file.getBuffer();
+  Expected<std::unique_ptr<object::ObjectFile>> object =
+      object::ObjectFile::createObjectFile(file.getMemBufferRef());
+  if (!object)
+    return object.takeError();
+  std::string name = model.interface.prefix + "_weights";
+  for (object::SymbolRef symbol : (*object)->symbols()) {
+    Expected<StringRef> own = symbol.getName();
+    if (!own)
+      return own.takeError();
+    if (*own != name)
+      continue;
+    Expected<object::section_iterator> section = symbol.getSection();
+    if (!section)
+      return section.takeError();
+    return (*section)->getContents();
+  }
+  return createStringError(errc::invalid_argument,
+                           "the weights' object has no '" + name + "'");
+}
+
 Expected<LoadedModel> LoadedModel::link(CompiledModel &model) {
-  Expected<std::vector<std::string>> inputs = model.linkInputs(false);
+  Expected<std::vector<std::string>> inputs =
+      model.linkInputs(CompiledModel::Use::Session);
   if (!inputs)
     return inputs.takeError();
   artifact::SharedOptions options;
   options.triple = model.target.triple();
-  options.output = model.scratch().path(model.interface.prefix + "_run.so");
+  options.output = model.scratch().path(model.interface.prefix + "_session.so");
   options.objects = std::move(*inputs);
   options.exports = artifact::publicSymbols(model.interface);
   if (Error error = artifact::linkShared(options))
     return std::move(error);
   Expected<LoadedModel> loaded =
       open(options.output, model.interface.prefix + "_info");
-  // The mapping keeps what it needs; the weights file stays beside it.
+  // What is loaded needs no name; the next link may take it.
   sys::fs::remove(options.output);
+  if (!loaded || !model.interface.weightBytes)
+    return loaded;
+
+  Expected<std::string> path = model.weightsFile();
+  if (!path)
+    return path.takeError();
+  auto file = MemoryBuffer::getFile(*path, false, false);
+  if (!file)
+    return createStringError(file.getError(), "cannot read '" + *path + "'");
+  Expected<StringRef> payload = payloadOf(model, **file);
+  if (!payload)
+    return payload.takeError();
+  loaded->weights = std::move(*file);
+  loaded->description->weights = payload->data();
   return loaded;
 }
 

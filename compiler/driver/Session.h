@@ -25,7 +25,7 @@ public:
   ~LoadedModel();
 
   const tenon_model_info &info() const { return *description; }
-  /// Beside which a weights file lies.
+  /// Beside which a weights file lies, unless info() has the weights.
   const std::string &path() const { return library; }
 
 private:
@@ -35,7 +35,9 @@ private:
 
   std::string library;
   void *handle = nullptr;
-  const tenon_model_info *description = nullptr;
+  /// A copy, since a linked model gets the address of its weights here.
+  std::unique_ptr<tenon_model_info> description;
+  std::unique_ptr<llvm::MemoryBuffer> weights;
 };
 
 /// A loaded model at work, with values for its runs. Not movable: the runtime

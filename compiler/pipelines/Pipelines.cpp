@@ -8,6 +8,7 @@
 #include "mlir/Transforms/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
+#include "passes/model/Passes.h"
 #include "passes/schedule/Passes.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -75,8 +76,10 @@ struct AttachTargetPass
 } // namespace
 
 /// What a model computes, made smaller.
-static void buildModelStage(OpPassManager &passes) {
+static void buildModelStage(OpPassManager &passes,
+                            analysis::Evaluator *evaluator) {
   passes.addPass(createCSEPass());
+  passes.addNestedPass<func::FuncOp>(model::createFoldConstantsPass(evaluator));
 }
 
 /// Groups of work, each with the key of its kernel.
@@ -135,9 +138,10 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
 }
 
 void tenon::buildStage(StringRef stage, OpPassManager &passes,
-                       const TargetOptions &target, StringRef prefix) {
+                       const TargetOptions &target, StringRef prefix,
+                       analysis::Evaluator *evaluator) {
   if (stage == "model")
-    buildModelStage(passes);
+    buildModelStage(passes, evaluator);
   else if (stage == "schedule")
     buildScheduleStage(passes);
   else if (stage == "lower")

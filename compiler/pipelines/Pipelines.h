@@ -4,6 +4,7 @@
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
+#include "passes/analysis/Evaluator.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
@@ -21,11 +22,13 @@ void registerTenonDialects(mlir::DialectRegistry &registry);
 /// "model", "compress", "schedule", "lower": in this order.
 llvm::ArrayRef<llvm::StringRef> stageNames();
 
-/// Appends a stage. `prefix` is what the model's symbols begin with.
+/// Appends a stage. `prefix` is what the model's symbols begin with; without
+/// an evaluator constants are not computed.
 void buildStage(llvm::StringRef stage, mlir::OpPassManager &passes,
-                const TargetOptions &target, llvm::StringRef prefix);
+                const TargetOptions &target, llvm::StringRef prefix,
+                analysis::Evaluator *evaluator = nullptr);
 
-/// The stages as pipelines of tenon-opt: -tenon-schedule, -tenon-lower, ...
+/// The stages as pipelines of tenon-opt: -tenon-stage-schedule, ...
 void registerStagePipelines();
 
 } // namespace tenon

@@ -5,6 +5,7 @@
 #include "compiler/pipelines/Pipelines.h"
 #include "compiler/target/Targets.h"
 #include "passes/lower/Passes.h"
+#include "passes/model/Passes.h"
 #include "passes/schedule/Passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
   tenon::initializeTargets();
   mlir::DialectRegistry registry;
   tenon::registerTenonDialects(registry);
+  tenon::model::registerModelPasses();
   tenon::schedule::registerSchedulePasses();
   tenon::lower::registerLowerPasses();
   tenon::registerStagePipelines();

@@ -48,13 +48,10 @@ static std::unique_ptr<CompiledModel> compileFor(CompileOptions &options,
   if (llvm::none_of(options.data,
                     [](const InputData &d) { return d.bound.has_value(); }))
     return nullptr;
-  Diagnostics second(options.model);
-  Failure failure = Failure::None;
-  model = compileModel(options, second, failure);
+  diagnostics = Diagnostics(options.model);
+  model = compileModel(options, diagnostics, result.failure);
   if (!model)
     return nullptr;
-  result.failure = Failure::None;
-  diagnostics = std::move(second);
   for (auto [i, entry] : enumerate(options.data))
     if (entry.bound)
       result.bound.push_back(!entry.name.empty() ? entry.name

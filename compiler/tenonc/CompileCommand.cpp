@@ -117,7 +117,7 @@ int tenon::runCompile(CommandArguments given) {
   if (kinds.empty())
     kinds = defaultEmits(model->target);
   std::string folder =
-      output.empty() ? model->interface.prefix : output.rtrim('/').str();
+      output.empty() ? model->interface.name : output.rtrim('/').str();
   if (folder.empty())
     folder = "/";
   Expected<std::vector<std::string>> files =

@@ -61,7 +61,7 @@ static std::map<std::string, Tolerance> readManifest(StringRef folder) {
 
 Expected<std::vector<SuiteCase>>
 tenon::findCases(const SuiteOptions &options) {
-  Regex filter(options.filter);
+  Regex filter(options.filter.empty() ? "." : options.filter);
   std::string problem;
   if (!filter.isValid(problem))
     return createStringError(errc::invalid_argument,
@@ -79,7 +79,7 @@ tenon::findCases(const SuiteOptions &options) {
     name.consume_front(options.folder);
     found.name = name.ltrim('/').str();
     if (findDataSets(found.folder).empty() ||
-        (!options.filter.empty() && !filter.match(found.name)))
+        !filter.match(found.name))
       continue;
     auto known = tolerances.find(found.name);
     if (known != tolerances.end())

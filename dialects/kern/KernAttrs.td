@@ -31,11 +31,10 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
     of the step, so groups with equal plans and bodies share one kernel.
   }];
   let parameters = (ins "int64_t":$loops, "int64_t":$parallel, "int64_t":$vector,
-                        DefaultValuedParameter<"int64_t", "0">:$rows,
-                        OptionalArrayRefParameter<"int64_t">:$steps);
+                        "int64_t":$rows, OptionalArrayRefParameter<"int64_t">:$steps);
   let assemblyFormat = [{
     `<` `loops` `=` $loops `,` `parallel` `=` $parallel `,` `vector` `=` $vector
-    (`,` `rows` `=` $rows^)? `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
+    `,` `rows` `=` $rows `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
   }];
 }
 

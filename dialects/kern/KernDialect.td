@@ -12,6 +12,7 @@ def Kern_Dialect : Dialect {
     indices; what happens to an element is a region of scalar arith and math.
     Results are fresh tensors, or updates of a destination operand.
   }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
   let useDefaultAttributePrinterParser = 1;
 }
 

@@ -130,10 +130,11 @@ def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
   }];
 }
 
-def Kern_EmptyOp : Kern_Op<"empty", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
+def Kern_EmptyOp : Kern_Op<"empty", [DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
   let summary = "A tensor to be filled through destinations";
+  let description = "Each is a buffer of its own: two are never merged into one.";
   let arguments = (ins Nn_DimsAttr:$shape);
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs Res<AnyRankedTensor, "", [MemAlloc]>:$result);
   let assemblyFormat = "$shape attr-dict `:` type($result)";
 }
 

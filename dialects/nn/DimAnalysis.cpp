@@ -31,8 +31,10 @@ DimAnalysis::DimAnalysis(FunctionOpInterface program) {
       sizes[program.getArgument(i)] = shape.getExprs();
   program->walk<WalkOrder::PreOrder>([&](DimsOpInterface op) {
     SmallVector<Dims> results;
-    if (failed(op.inferDims(*this, results)))
+    if (failed(op.inferDims(*this, results))) {
+      valid = false;
       return;
+    }
     for (auto [value, dims] : llvm::zip(op->getResults(), results))
       if (!cast<ShapedType>(value.getType()).hasStaticShape())
         sizes[value] = dims;

@@ -19,8 +19,10 @@ namespace tenon::nn {
 class DimAnalysis {
 public:
   DimAnalysis() = default;
-  /// Walks a whole program; sizes that contradict are a diagnostic there.
+  /// Walks a whole program; sizes that contradict are diagnostics there, and
+  /// the analysis is not valid then.
   explicit DimAnalysis(mlir::FunctionOpInterface program);
+  bool isValid() const { return valid; }
 
   /// Static sizes need no entry.
   Dims of(mlir::Value value) const;
@@ -32,6 +34,7 @@ public:
 
 private:
   llvm::DenseMap<mlir::Value, Dims> sizes;
+  bool valid = true;
 };
 
 /// Names of the attributes that carry sizes on a program.

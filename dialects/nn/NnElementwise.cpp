@@ -335,8 +335,7 @@ BODY(ModOp, getLhs(), {
 static Value integerPower(const Scalar &s, Value x, Value y) {
   unsigned width = y.getType().getIntOrFloatBitWidth();
   Value result = s.like(x, 1), base = x;
-  // Beyond 2^6 every |base| > 1 has overflowed; the wrapped bits still follow.
-  for (unsigned bit = 0; bit < std::min(width, 6u); ++bit) {
+  for (unsigned bit = 0; bit < width; ++bit) {
     Value shifted = s.make<arith::ShRUIOp>(y, s.like(y, bit));
     Value on = s.cmpi(arith::CmpIPredicate::ne,
                       s.make<arith::AndIOp>(shifted, s.like(y, 1)), s.like(y, 0));
@@ -382,9 +381,15 @@ BODY(AndOp, getLhs(), { return s.make<arith::AndIOp>(a[0], a[1]); })
 BODY(OrOp, getLhs(), { return s.make<arith::OrIOp>(a[0], a[1]); })
 BODY(XorOp, getLhs(), { return s.make<arith::XOrIOp>(a[0], a[1]); })
 
+/// numpy's shifts: past the width a left shift leaves 0, a right shift the
+/// sign; negative amounts count as past the width.
 static Value shift(const Scalar &s, ArrayRef<Value> a, bool left) {
   unsigned width = a[0].getType().getIntOrFloatBitWidth();
   Value inside = s.cmpi(arith::CmpIPredicate::ult, a[1], s.like(a[1], width));
+  if (!left && !s.isUnsigned()) {
+    Value by = s.select(inside, a[1], s.like(a[1], width - 1));
+    return s.make<arith::ShRSIOp>(a[0], by);
+  }
   Value by = s.select(inside, a[1], s.like(a[1], 0));
   Value r = left ? s.make<arith::ShLIOp>(a[0], by)
                  : s.make<arith::ShRUIOp>(a[0], by);
@@ -434,6 +439,11 @@ SCALAR(BitcastOp) {
   Type to = storageType(elementOf(getResult()));
   if (arguments[0].getType() == to)
     return arguments[0];
+  // bool is a byte in memory.
+  if (arguments[0].getType().isInteger(1))
+    return arith::ExtUIOp::create(builder, loc, to, arguments[0]);
+  if (to.isInteger(1))
+    return arith::TruncIOp::create(builder, loc, to, arguments[0]);
   return arith::BitcastOp::create(builder, loc, to, arguments[0]);
 }
 SCALAR(SelectOp) {

@@ -72,8 +72,8 @@ def Nn_MinOp : Nn_BinaryOp<"min", "The smaller; NaN wins">;
 def Nn_AndOp : Nn_BinaryOp<"and", "Logical or bitwise and">;
 def Nn_OrOp : Nn_BinaryOp<"or", "Logical or bitwise or">;
 def Nn_XorOp : Nn_BinaryOp<"xor", "Logical or bitwise exclusive or">;
-def Nn_ShiftLeftOp : Nn_BinaryOp<"shift_left", "x << y; 0 where y is not less than the width">;
-def Nn_ShiftRightOp : Nn_BinaryOp<"shift_right", "Unsigned x >> y; 0 where y is not less than the width">;
+def Nn_ShiftLeftOp : Nn_BinaryOp<"shift_left", "x << y; 0 where y is past the width">;
+def Nn_ShiftRightOp : Nn_BinaryOp<"shift_right", "x >> y; the sign (or 0) where y is past the width">;
 
 def Nn_ModOp : Nn_BinaryOp<"mod", "Remainder; `fmod`: its sign is the dividend's, else the divisor's"> {
   let arguments = (ins AnyRankedTensor:$lhs, AnyRankedTensor:$rhs, UnitAttr:$fmod);

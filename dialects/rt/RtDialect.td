@@ -7,6 +7,7 @@ def Rt_Dialect : Dialect {
   let name = "rt";
   let cppNamespace = "::tenon::rt";
   let summary = "How the machine runs a program: steps over planned buffers";
+  let dependentDialects = ["::tenon::nn::NnDialect"];
   let useDefaultAttributePrinterParser = 1;
 }
 

@@ -40,6 +40,8 @@ public:
   LogicalResult run();
 
 private:
+  Value copyBefore(Operation *op, Value value);
+  void copyDestinations();
   void copyResults();
   Value rootOf(Value v);
   void planWeights();
@@ -59,35 +61,67 @@ private:
   uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0;
 };
 
+/// A step that copies `value` into a buffer of its own.
+Value Planner::copyBefore(Operation *op, Value value) {
+  b.setInsertionPoint(op);
+  Dims sizes = dims.of(value);
+  auto type = cast<RankedTensorType>(value.getType());
+  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
+  auto shape = nn::DimsAttr::get(b.getContext(), sizes);
+  auto copy = kern::MapOp::create(
+      b, value.getLoc(), TypeRange{type}, ValueRange{value}, ValueRange{},
+      ValueRange{}, shape, nn::DimsAttr::get(b.getContext(), Dims()),
+      b.getAffineMapArrayAttr({identity, identity}), b.getArrayAttr({shape}),
+      nullptr);
+  Block *block = b.createBlock(&copy.getBody());
+  block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
+  kern::YieldOp::create(b, value.getLoc(), block->getArguments());
+  copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
+  dims.set(copy.getResult(0), sizes);
+  return copy.getResult(0);
+}
+
+static OperandRange destsOf(Operation *op) {
+  return TypeSwitch<Operation *, OperandRange>(op)
+      .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
+          [](auto op) { return OperandRange(op.getDests()); })
+      .Default([&](Operation *op) {
+        return OperandRange(op->operand_end(), op->operand_end());
+      });
+}
+
+/// A destination is written in place, so nobody else may see it: one with
+/// other readers (equal fills that were merged, say) is copied first.
+void Planner::copyDestinations() {
+  SmallVector<OpOperand *> shared;
+  for (Operation &op : program.front().without_terminator())
+    for (Value dest : destsOf(&op)) {
+      Operation *def = dest.getDefiningOp();
+      bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp>(def);
+      if (own && dest.hasOneUse())
+        continue;
+      for (OpOperand &operand : op.getOpOperands())
+        if (operand.get() == dest &&
+            operand.getOperandNumber() >= op.getNumOperands() - destsOf(&op).size())
+          shared.push_back(&operand);
+    }
+  for (OpOperand *operand : shared)
+    operand->set(copyBefore(operand->getOwner(), operand->get()));
+}
+
 /// Results are written where the caller wants them; one that is an argument,
 /// a constant, or another result as well is copied there by a step.
 void Planner::copyResults() {
   auto ret = cast<func::ReturnOp>(program.front().getTerminator());
-  b.setInsertionPoint(ret);
   llvm::DenseSet<Value> taken;
   for (OpOperand &operand : ret->getOpOperands()) {
-    Value value = operand.get(), root = rootOf(value);
+    Value root = rootOf(operand.get());
     Operation *def = root.getDefiningOp();
     bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp>(def);
     if (own && taken.insert(root).second)
       continue;
-    Dims sizes = dims.of(value);
-    auto type = cast<RankedTensorType>(value.getType());
-    AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
-    auto shape = nn::DimsAttr::get(b.getContext(), sizes);
-    auto copy = kern::MapOp::create(
-        b, value.getLoc(), TypeRange{type}, ValueRange{value}, ValueRange{},
-        ValueRange{}, shape, nn::DimsAttr::get(b.getContext(), Dims()),
-        b.getAffineMapArrayAttr({identity, identity}), b.getArrayAttr({shape}),
-        nullptr);
-    OpBuilder::InsertionGuard guard(b);
-    Block *block = b.createBlock(&copy.getBody());
-    block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
-    kern::YieldOp::create(b, value.getLoc(), block->getArguments());
-    copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
-    dims.set(copy.getResult(0), sizes);
-    operand.set(copy.getResult(0));
-    taken.insert(copy.getResult(0));
+    operand.set(copyBefore(ret, operand.get()));
+    taken.insert(operand.get());
   }
 }
 
@@ -98,13 +132,7 @@ Value Planner::rootOf(Value v) {
       v = view.getSource();
       continue;
     }
-    OperandRange dests =
-        TypeSwitch<Operation *, OperandRange>(def)
-            .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
-                [](auto op) { return OperandRange(op.getDests()); })
-            .Default([&](Operation *op) {
-              return OperandRange(op->operand_end(), op->operand_end());
-            });
+    OperandRange dests = destsOf(def);
     if (dests.empty())
       break;
     v = dests[cast<OpResult>(v).getResultNumber()];
@@ -165,7 +193,8 @@ LogicalResult Planner::planSlots() {
         DimRange range = product(dims.of(result)).range(dims.symbols);
         unsigned bits = type.getElementType().isInteger(1)
                             ? 8 : type.getElementType().getIntOrFloatBitWidth();
-        if (range.hi > INT64_MAX / 16) {
+        // A bound beyond 2^48 elements is none.
+        if (range.hi > (int64_t(1) << 48)) {
           ok = op.emitError("its result has no upper bound: ")
                << dimsToString(dims.of(result));
           continue;
@@ -266,9 +295,7 @@ void Planner::emitSteps(Block *body) {
     kern::StepParameters step = group.getStepParameters(dims);
     SmallVector<Attribute> buffers;
     // Operands in order (destinations are the results'), then results.
-    OperandRange dests = TypeSwitch<Operation *, OperandRange>(&op)
-        .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
-            [](auto o) { return OperandRange(o.getDests()); });
+    OperandRange dests = destsOf(&op);
     for (Value operand : op.getOperands().drop_back(dests.size()))
       buffers.push_back(placeOf(operand));
     for (Value result : op.getResults())
@@ -298,6 +325,7 @@ void Planner::emitSteps(Block *body) {
 
 LogicalResult Planner::run() {
   dims = nn::DimAnalysis(program);
+  copyDestinations();
   copyResults();
   planWeights();
   if (failed(planSlots()))

@@ -26,7 +26,7 @@ class Layouts {
 public:
   explicit Layouts(func::FuncOp program)
       : program(program), dims(program), b(program.getContext()) {}
-  void run();
+  LogicalResult run();
 
 private:
   bool blockConv(nn::ConvOp conv);
@@ -276,7 +276,9 @@ bool Layouts::blockConcat(nn::ConcatOp concat) {
   return true;
 }
 
-void Layouts::run() {
+LogicalResult Layouts::run() {
+  if (!dims.isValid())
+    return failure();
   SmallVector<Operation *> ops;
   for (Operation &op : program.front())
     ops.push_back(&op);
@@ -296,10 +298,14 @@ void Layouts::run() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(program.front())))
     if (isOpTriviallyDead(&op))
       op.erase();
+  return success();
 }
 
 struct ChooseLayoutsPass
     : schedule::impl::ChooseLayoutsPassBase<ChooseLayoutsPass> {
-  void runOnOperation() override { Layouts(getOperation()).run(); }
+  void runOnOperation() override {
+    if (failed(Layouts(getOperation()).run()))
+      signalPassFailure();
+  }
 };
 } // namespace

@@ -97,6 +97,8 @@ Value KernBuilder::reduce(Location loc, Type element, const ReduceSpec &spec,
 }
 
 Value KernBuilder::view(Location loc, Value v, Dims shape) {
+  if (of(v) == shape)
+    return v;
   auto op = kern::ViewOp::create(b, loc, nn::tensorType(shape, elementOf(v)), v,
                                  nn::DimsAttr::get(b.getContext(), shape));
   dims.set(op, shape);

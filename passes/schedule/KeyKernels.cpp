@@ -14,6 +14,8 @@ namespace {
 struct KeyKernelsPass : schedule::impl::KeyKernelsPassBase<KeyKernelsPass> {
   void runOnOperation() override {
     nn::DimAnalysis dims(getOperation());
+    if (!dims.isValid())
+      return signalPassFailure();
     getOperation().walk([&](kern::GroupOpInterface group) {
       std::string key = group.planKernel(dims);
       group->setAttr("kernel", StringAttr::get(&getContext(), key));

@@ -14,6 +14,26 @@ struct PanelOperand {
 };
 } // namespace
 
+/// The constant that `v` is, or that a transpose of two dimensions reads.
+static Value constantBehind(Value v, bool &transposed) {
+  transposed = false;
+  if (v.getDefiningOp<pack::ConstantOp>())
+    return v;
+  auto map = v.getDefiningOp<kern::MapOp>();
+  if (!map || map.getIns().size() != 1 || !map.getTables().empty() ||
+      !map.getDests().empty() ||
+      !llvm::hasSingleElement(map.getBody().front()) ||
+      !map.getIns()[0].getDefiningOp<pack::ConstantOp>())
+    return {};
+  auto read = cast<AffineMapAttr>(map.getMaps()[0]).getValue();
+  auto written = cast<AffineMapAttr>(map.getMaps()[1]).getValue();
+  transposed = read.getNumDims() == 2 && read.getNumResults() == 2 &&
+               read.getResult(0) == written.getResult(1) &&
+               read.getResult(1) == written.getResult(0) &&
+               written.isIdentity();
+  return transposed ? map.getIns()[0] : Value();
+}
+
 /// The right side in panels of 16 columns: a constant is encoded when the
 /// artifact is written; whole panels of neighbours are read where they lie;
 /// else steps write [batch..., n/16, k, 16], zeros behind the last column.
@@ -35,13 +55,17 @@ static PanelOperand packRhs(KernBuilder &k, Location loc, Value rhs,
     all.append(tail);
     return AffineMap::get(batch + 3, 0, all, context);
   };
-  if (rhs.getDefiningOp<pack::ConstantOp>()) {
-    auto encoding = pack::PanelsAttr::get(context, kern::kBlock, false);
-    auto encoded = RankedTensorType::get(type.getShape(),
-                                         type.getElementType(), encoding);
-    auto op = pack::EncodeOp::create(k.b, loc, encoded, rhs);
-    k.dims.set(op, dims);
-    return {op, mapOf({row, n})};
+  bool transposed = false;
+  Value constant = constantBehind(rhs, transposed);
+  if (constant) {
+    auto from = cast<RankedTensorType>(constant.getType());
+    auto encoding = pack::PanelsAttr::get(context, kern::kBlock, transposed);
+    auto op = pack::EncodeOp::create(
+        k.b, loc,
+        RankedTensorType::get(from.getShape(), from.getElementType(), encoding),
+        constant);
+    k.dims.set(op, k.of(constant));
+    return {op, transposed ? mapOf({n, row}) : mapOf({row, n})};
   }
   DimExpr rest = DimExpr::mod(dims.back(), kern::kBlock);
   if (rest.isConstant(0))

@@ -118,6 +118,8 @@ static Value lowerReduce(KernBuilder &k, nn::ReduceOp op) {
   Value input = op.getInput();
   Type element = k.elementOf(input);
   nn::ReduceKind kind = op.getKind();
+  if (kind == nn::ReduceKind::LogSumExp && !isa<FloatType>(element))
+    return {};
   ReduceLoops loops = loopsFor(k, input, op.getAxes());
   KernBuilder::ReduceSpec spec;
   spec.sizes = loops.sizes;

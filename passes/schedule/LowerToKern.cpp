@@ -68,6 +68,8 @@ struct LowerToKernPass
   void runOnOperation() override {
     func::FuncOp program = getOperation();
     nn::DimAnalysis dims(program);
+    if (!dims.isValid())
+      return signalPassFailure();
     OpBuilder builder(program.getContext());
     KernBuilder k(builder, dims);
     SmallVector<Operation *> ops;

@@ -112,8 +112,16 @@ SmallVector<Value> ReduceEmitter::elements(ArrayRef<Value> indices,
   body.width = width;
   body.indices.assign(indices.begin(), indices.end());
   SmallVector<Value> values = body.write(op.getBody(), arguments);
-  for (Value &v : values)
-    v = body.widen(v);
+  // A product that all lanes share is widened factor by factor, so that the
+  // sum's multiply-add is fused at every width.
+  for (Value &v : values) {
+    auto mul = v.getDefiningOp<arith::MulFOp>();
+    if (mul && width > 1 && !isa<VectorType>(v.getType()) && isProductSum())
+      v = arith::MulFOp::create(f.b, f.loc, body.widen(mul.getLhs()),
+                                body.widen(mul.getRhs()));
+    else
+      v = body.widen(v);
+  }
   return values;
 }
 

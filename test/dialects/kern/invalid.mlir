@@ -97,11 +97,3 @@ func.func @a_matmul_reduces(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
   } -> tensor<4x16xf32>
   return
 }
-
-// -----
-
-func.func @a_plan_has_all_its_parts() attributes {
-  // expected-error @below {{expected 'steps'}}
-  p = #kern.plan<loops = 1, parallel = 1, vector = 0, 1>} {
-  return
-}

@@ -70,9 +70,8 @@ TEST_F(LoopNestTest, AWindowAddsItsLoopsStrides) {
 
 TEST_F(LoopNestTest, SymbolsAreOffsetsAndFactors) {
   // x[i + s0, i * s1 + j]
-  LinearAccess access =
-      linearize(map(2, 2, {d(0) + s(0), d(0) * s(1) + d(1)}), {seq, 16},
-                {seq, 64});
+  LinearAccess access = linearize(map(2, 2, {d(0) + s(0), d(0) * s(1) + d(1)}),
+                                  {seq, 16}, {seq, 64});
   EXPECT_EQ(access.offset, seq * 64);
   EXPECT_EQ(access.strides, (Dims{80, 1}));
 }

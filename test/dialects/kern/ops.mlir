@@ -4,14 +4,14 @@
 #j = affine_map<(i, j) -> (j)>
 #i = affine_map<(i) -> (i)>
 
-// CHECK-DAG: #[[IJ:.+]] = affine_map<(d0, d1) -> (d0, d1)>
-// CHECK-DAG: #[[J:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-DAG: #[[$IJ:.+]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[$J:.+]] = affine_map<(d0, d1) -> (d1)>
 
 // CHECK-LABEL: func @map
 // CHECK-SAME:    (%[[X:.+]]: tensor<8x64xf32>, %[[B:.+]]: tensor<64xf32>)
 func.func @map(%x: tensor<8x64xf32>, %b: tensor<64xf32>) -> tensor<8x64xf32> {
   // CHECK: kern.map ins(%[[X]], %[[B]] : tensor<8x64xf32>, tensor<64xf32>)
-  // CHECK-SAME: sizes <8, 64> symbols <> maps [#[[IJ]], #[[J]], #[[IJ]]] shapes [#nn.dims<8, 64>] {
+  // CHECK-SAME: sizes <8, 64> symbols <> maps [#[[$IJ]], #[[$J]], #[[$IJ]]] shapes [#nn.dims<8, 64>] {
   // CHECK-NEXT: ^bb0(%[[XE:.+]]: f32, %[[BE:.+]]: f32):
   // CHECK-NEXT: %[[SUM:.+]] = arith.addf %[[XE]], %[[BE]]
   // CHECK-NEXT: kern.yield %[[SUM]] : f32
@@ -128,10 +128,10 @@ func.func @view(%x: tensor<?x64xf32>) -> tensor<?x8x8xf32> {
 }
 
 // CHECK-LABEL: func @plans
-// CHECK-SAME: a = #kern.plan<loops = 1, parallel = 1, vector = 0, steps = []>
+// CHECK-SAME: a = #kern.plan<loops = 1, parallel = 1, vector = 0, rows = 0, steps = []>
 // CHECK-SAME: b = #kern.plan<loops = 4, parallel = 3, vector = 2, rows = 1, steps = [0, 1, 2]>
 func.func @plans() attributes {
-    a = #kern.plan<loops = 1, parallel = 1, vector = 0, steps = []>,
+    a = #kern.plan<loops = 1, parallel = 1, vector = 0, rows = 0, steps = []>,
     b = #kern.plan<loops = 4, parallel = 3, vector = 2, rows = 1, steps = [0, 1, 2]>} {
   return
 }

@@ -82,7 +82,8 @@ TEST(DimExpr, ExactDivisionOfPolynomials) {
 TEST(DimExpr, WhatDividesEvenlyLeavesTheDivision) {
   DimExpr s = sym("s");
   EXPECT_EQ(DimExpr::floorDiv(s * 4 + 3, 4), s);
-  EXPECT_EQ(DimExpr::floorDiv(s * 5 + 9, 4), s + 2 + DimExpr::floorDiv(s + 1, 4));
+  EXPECT_EQ(DimExpr::floorDiv(s * 5 + 9, 4),
+            s + 2 + DimExpr::floorDiv(s + 1, 4));
   // Padding may be negative: floor, not truncation.
   EXPECT_EQ(DimExpr::floorDiv(s * 4 - 1, 4), s - 1);
   EXPECT_EQ(DimExpr::ceilDiv(s * 4 + 1, 4), s + 1);
@@ -129,13 +130,13 @@ TEST(DimExpr, ParsesWhatItPrints) {
     DimExpr e = parsed(text);
     EXPECT_EQ(parsed(e.str()), e) << text;
   }
-  EXPECT_EQ(parsed(" ( a+b )*2 - -1").str(), "2*a + 2*b + 1");
+  EXPECT_EQ(parsed(" -( a+b )*2 - 1").str(), "-2*a - 2*b - 1");
 }
 
 TEST(DimExpr, RefusesOtherText) {
   for (const char *text :
        {"", "2*", "a b", "(a", "a)", "floordiv(a)", "floordiv(a, b", "a/2",
-        "99999999999999999999", "a + ", "min(a; b)"})
+        "99999999999999999999", "a + ", "a - -1", "min(a; b)"})
     EXPECT_FALSE(DimExpr::parse(text)) << text;
 }
 
@@ -202,20 +203,26 @@ public:
       return leaf();
     Sample x = make(depth - 1);
     switch (pick(0, 7)) {
-    case 0: return join(x, make(depth - 1), [](auto a, auto b) { return a + b; });
-    case 1: return join(x, make(depth - 1), [](auto a, auto b) { return a - b; });
-    case 2: return join(x, leaf(), [](auto a, auto b) { return a * b; });
-    case 3: return join(x, divisor(), &DimExpr::floorDiv, floorOf);
-    case 4: return join(x, divisor(), &DimExpr::ceilDiv, [](int64_t a, int64_t b) {
-        return -floorOf(-a, b);
-      });
-    case 5: return join(x, divisor(), &DimExpr::mod, [](int64_t a, int64_t b) {
-        return a - floorOf(a, b) * b;
-      });
-    case 6: return join(x, make(depth - 1), &DimExpr::min,
-                        [](int64_t a, int64_t b) { return std::min(a, b); });
-    default: return join(x, make(depth - 1), &DimExpr::max,
-                         [](int64_t a, int64_t b) { return std::max(a, b); });
+    case 0:
+      return join(x, make(depth - 1), [](auto a, auto b) { return a + b; });
+    case 1:
+      return join(x, make(depth - 1), [](auto a, auto b) { return a - b; });
+    case 2:
+      return join(x, leaf(), [](auto a, auto b) { return a * b; });
+    case 3:
+      return join(x, divisor(), &DimExpr::floorDiv, floorOf);
+    case 4:
+      return join(x, divisor(), &DimExpr::ceilDiv,
+                  [](int64_t a, int64_t b) { return -floorOf(-a, b); });
+    case 5:
+      return join(x, divisor(), &DimExpr::mod,
+                  [](int64_t a, int64_t b) { return a - floorOf(a, b) * b; });
+    case 6:
+      return join(x, make(depth - 1), &DimExpr::min,
+                  [](int64_t a, int64_t b) { return std::min(a, b); });
+    default:
+      return join(x, make(depth - 1), &DimExpr::max,
+                  [](int64_t a, int64_t b) { return std::max(a, b); });
     }
   }
   std::array<std::map<std::string, int64_t>, kPoints> points;

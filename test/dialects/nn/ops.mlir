@@ -90,6 +90,19 @@ func.func @products_and_windows(%a: tensor<5x?x8xf32>, %b: tensor<8x3xf32>, %x: 
   return
 }
 
+// CHECK-LABEL: func @blocks_of_channels
+func.func @blocks_of_channels(%x: tensor<1x20x?x9xf32>, %w: tensor<6x20x1x1xf32>) {
+  // CHECK: nn.to_blocks {{.*}} -> tensor<1x2x?x9x16xf32>
+  %0 = nn.to_blocks %x : (tensor<1x20x?x9xf32>) -> tensor<1x2x?x9x16xf32>
+  // CHECK: nn.conv {{.*}} {blocked,
+  %1 = nn.conv %0, %w {blocked, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x2x?x9x16xf32>, tensor<6x20x1x1xf32>) -> tensor<1x1x?x9x16xf32>
+  // CHECK: nn.pool {{.*}} {blocked,
+  %2 = nn.pool %1 {blocked, kind = #nn.pool<average>, window = array<i64: 1, 3>, strides = array<i64: 1, 3>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, shape = #nn.dims<"h", 3>, countPad = true, p = 2 : i64} : (tensor<1x1x?x9x16xf32>) -> tensor<1x1x?x3x16xf32>
+  // CHECK: nn.from_blocks {{.*}} {channels = 6 : i64}
+  %3 = nn.from_blocks %2 {channels = 6 : i64} : (tensor<1x1x?x3x16xf32>) -> tensor<1x6x?x3xf32>
+  return
+}
+
 // Equal sizes are equal attributes, however they were written.
 // CHECK-LABEL: func @sizes_have_one_spelling
 // CHECK-SAME: a = #nn.dims<>, b = #nn.dims<-3, "seq">, c = #nn.dims<"2*h*seq + h", "floordiv(seq, 2)">

@@ -41,3 +41,13 @@ func.func @encode(%w: tensor<2x64x64xf32>) {
   %0 = pack.encode %w : tensor<2x64x64xf32> to tensor<2x64x64xf32, #pack.panels<16>>
   return
 }
+
+// Blocks of channels on both sides: two panels, one block, 9 places.
+// CHECK-LABEL: func @convolution_weights
+func.func @convolution_weights() {
+  // CHECK: pack.constant(#pack.ref<"w", 0, 18432>) : tensor<20x3x3x3xf32, #pack.conv_panels<16>>
+  %0 = pack.constant(#pack.ref<"w", 0, 18432>) : tensor<20x3x3x3xf32, #pack.conv_panels<16>>
+  // CHECK: pack.constant(#pack.ref<"w", 0, 3456>) : tensor<20x3x3x3xf32, #pack.conv_panels<1>>
+  %1 = pack.constant(#pack.ref<"w", 0, 3456>) : tensor<20x3x3x3xf32, #pack.conv_panels<1>>
+  return
+}

@@ -1,0 +1,185 @@
+// What depends on no input is computed while compiling.
+//
+//   %t = nn.transpose %w            %t = pack.constant(#pack.ref<"blob0", ...>)
+//   %s = nn.mul %t, %scale    ->    %s = pack.constant(...)
+//   %y = nn.matmul %x, %s           %y = nn.matmul %x, %s
+#include "passes/model/Passes.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace tenon::model {
+#define GEN_PASS_DEF_FOLDCONSTANTSPASS
+#include "passes/model/Passes.h.inc"
+} // namespace tenon::model
+
+using namespace mlir;
+using namespace tenon;
+
+namespace {
+
+/// Results up to this size are folded whatever they are made of.
+constexpr uint64_t kSmall = 64 << 10;
+
+class Folder {
+public:
+  Folder(func::FuncOp program, analysis::Evaluator *evaluator)
+      : program(program), evaluator(evaluator), b(program.getContext()) {}
+  LogicalResult run();
+
+private:
+  bool isConstant(Value v) {
+    return v.getDefiningOp<pack::ConstantOp>() || folded.contains(v);
+  }
+  bool foldsAtOnce(Operation *op);
+  bool isWorthFolding(Operation *op);
+  LogicalResult evaluate();
+
+  func::FuncOp program;
+  analysis::Evaluator *evaluator;
+  OpBuilder b;
+  llvm::DenseSet<Value> folded;        // will be constants
+  SmallVector<Operation *> gathered;   // in order
+};
+
+/// Splats stay splats, reshapes keep their bytes.
+bool Folder::foldsAtOnce(Operation *op) {
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape() || type.getNumElements() == 0)
+    return false;
+  auto replace = [&](Attribute value) {
+    b.setInsertionPoint(op);
+    Value constant = pack::ConstantOp::create(b, op->getLoc(), type, value);
+    op->getResult(0).replaceAllUsesWith(constant);
+    op->erase();
+    return true;
+  };
+  auto constantOf = [](Value v) {
+    auto constant = v.getDefiningOp<pack::ConstantOp>();
+    return constant ? constant.getValue() : Attribute();
+  };
+  if (auto reshape = dyn_cast<nn::ReshapeOp>(op)) {
+    Attribute value = constantOf(reshape.getInput());
+    if (auto dense = dyn_cast_or_null<DenseElementsAttr>(value))
+      return replace(dense.reshape(type));
+    return value ? replace(value) : false;
+  }
+  if (!isa<nn::ExpandOp, nn::TransposeOp, nn::SliceOp, nn::TileOp>(op))
+    return false;
+  auto dense =
+      dyn_cast_or_null<DenseElementsAttr>(constantOf(op->getOperand(0)));
+  return dense && dense.isSplat() ? replace(dense.resizeSplat(type)) : false;
+}
+
+bool Folder::isWorthFolding(Operation *op) {
+  if (!isa<nn::DimsOpInterface>(op) || op->getNumRegions() ||
+      op->getNumResults() != 1 || !isPure(op))
+    return false;
+  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  if (!type || !type.hasStaticShape() || type.getEncoding() ||
+      type.getNumElements() == 0)
+    return false;
+  if (isa<pack::PackDialect>(op->getDialect()))
+    return false;
+  if (auto dims = dyn_cast<nn::DimsOp>(op))
+    if (!llvm::all_of(dims.getValues().getExprs(),
+                      [](const DimExpr &e) { return e.isConstant(); }))
+      return false;
+  // Below AVX512-BF16 the code generator still calls a library for bf16.
+  if (type.getElementType().isBF16())
+    return false;
+  uint64_t operandBytes = 0;
+  for (Value operand : op->getOperands()) {
+    auto from = cast<RankedTensorType>(operand.getType());
+    if (!isConstant(operand) || from.getElementType().isBF16())
+      return false;
+    operandBytes += pack::denseBytes(cast<RankedTensorType>(operand.getType()));
+  }
+  uint64_t bytes = pack::denseBytes(type);
+  // A matrix product reads a transposed constant in the order it likes.
+  if (auto transpose = dyn_cast<nn::TransposeOp>(op))
+    if (bytes > kSmall && type.getRank() == 2 &&
+        transpose.getInput().getDefiningOp<pack::ConstantOp>() &&
+        llvm::all_of(op->getUsers(), [&](Operation *user) {
+          auto matmul = dyn_cast<nn::MatmulOp>(user);
+          return matmul && matmul.getRhs() == op->getResult(0);
+        }))
+      return false;
+  return bytes <= kSmall || bytes <= 2 * operandBytes;
+}
+
+/// One program of all gathered operations gives what others read of them.
+LogicalResult Folder::evaluate() {
+  SmallVector<Value> frontier;
+  llvm::DenseSet<Operation *> inside(gathered.begin(), gathered.end());
+  for (Operation *op : gathered)
+    if (llvm::any_of(op->getUsers(),
+                     [&](Operation *user) { return !inside.contains(user); }))
+      frontier.push_back(op->getResult(0));
+  if (frontier.empty())
+    return success();
+  b.clearInsertionPoint();
+  OwningOpRef<ModuleOp> module = ModuleOp::create(b, program.getLoc());
+  b.setInsertionPointToEnd(module->getBody());
+  auto main = func::FuncOp::create(
+      b, program.getLoc(), "main",
+      b.getFunctionType({}, TypeRange(ValueRange(frontier))));
+  b.setInsertionPointToStart(main.addEntryBlock());
+  IRMapping mapping;
+  for (Operation *op : gathered) {
+    for (Value operand : op->getOperands())
+      if (auto constant = operand.getDefiningOp<pack::ConstantOp>())
+        if (!mapping.contains(operand))
+          b.clone(*constant, mapping);
+    b.clone(*op, mapping);
+  }
+  SmallVector<Value> results;
+  for (Value v : frontier)
+    results.push_back(mapping.lookup(v));
+  func::ReturnOp::create(b, program.getLoc(), results);
+
+  auto bytes = evaluator->evaluate(*module);
+  if (!bytes)
+    return program.emitError("constants cannot be folded: ")
+           << llvm::toString(bytes.takeError());
+  for (auto [value, data] : llvm::zip(frontier, *bytes)) {
+    b.setInsertionPointAfterValue(value);
+    Value constant = pack::makeConstant(
+        b, value.getLoc(), cast<RankedTensorType>(value.getType()),
+        std::move(data));
+    value.replaceAllUsesExcept(constant, constant.getDefiningOp());
+  }
+  for (Operation *op : llvm::reverse(gathered))
+    if (op->use_empty())
+      op->erase();
+  return success();
+}
+
+LogicalResult Folder::run() {
+  for (Operation &op :
+       llvm::make_early_inc_range(program.front().without_terminator())) {
+    if (op.getNumResults() == 1 && isa<nn::NnDialect>(op.getDialect()) &&
+        foldsAtOnce(&op))
+      continue;
+    if (evaluator && isWorthFolding(&op)) {
+      folded.insert(op.getResult(0));
+      gathered.push_back(&op);
+    }
+  }
+  return gathered.empty() ? success() : evaluate();
+}
+
+struct FoldConstantsPass
+    : model::impl::FoldConstantsPassBase<FoldConstantsPass> {
+  explicit FoldConstantsPass(analysis::Evaluator *evaluator)
+      : evaluator(evaluator) {}
+  void runOnOperation() override {
+    if (failed(Folder(getOperation(), evaluator).run()))
+      signalPassFailure();
+  }
+  analysis::Evaluator *evaluator;
+};
+} // namespace
+
+std::unique_ptr<Pass>
+model::createFoldConstantsPass(analysis::Evaluator *evaluator) {
+  return std::make_unique<FoldConstantsPass>(evaluator);
+}

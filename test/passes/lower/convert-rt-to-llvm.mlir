@@ -1,0 +1,110 @@
+// RUN: tenon-opt %s -split-input-file -tenon-convert-rt-to-llvm=prefix=net | FileCheck %s
+
+// Sizes known now are read-only data: kernel, then tiles, node, two buffers as
+// (base, offset), parameters, constants.
+// CHECK-LABEL: rt.program @main
+// CHECK:       llvm.func internal @kernel(
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK-SAME:    %[[MODEL:.+]]: !llvm.ptr, %{{.+}}: !llvm.ptr, %[[BASES:.+]]: !llvm.ptr) -> i32
+// CHECK-NOT:     llvm.alloca
+// CHECK:         %[[RECORD:.+]] = llvm.mlir.addressof @net_step0
+// CHECK:         %[[STATUS:.+]] = llvm.call @tenon_dispatch(%[[MODEL]], %[[BASES]], %[[RECORD]])
+// CHECK:         %[[OK:.+]] = llvm.mlir.constant(0 : i32)
+// CHECK:         %[[FAILED:.+]] = llvm.icmp "ne" %[[STATUS]], %[[OK]]
+// CHECK:         llvm.cond_br %[[FAILED]], ^[[LEAVE:.+]](%[[STATUS]] : i32), ^[[NEXT:.+]]
+// CHECK:       ^[[NEXT]]:
+// CHECK:         llvm.mlir.addressof @net_step1
+// CHECK:         %[[STATUS1:.+]] = llvm.call @tenon_dispatch
+// CHECK:         llvm.cond_br %{{.+}}, ^[[LEAVE]](%[[STATUS1]] : i32), ^[[DONE:.+]]
+// CHECK:       ^[[DONE]]:
+// CHECK:         %[[ZERO:.+]] = llvm.mlir.constant(0 : i32)
+// CHECK:         llvm.return %[[ZERO]]
+// CHECK:       ^[[LEAVE]](%[[FIRST:.+]]: i32):
+// CHECK:         llvm.return %[[FIRST]]
+// CHECK:       llvm.mlir.global internal constant @net_step0()
+// CHECK:         llvm.mlir.addressof @kernel
+// CHECK:         dense<[4, 0, 2, 0, 0, 64, 8, -1, 1065353216]> : tensor<9xi64>
+// CHECK:       llvm.mlir.global internal constant @net_step1()
+// Bases are arena, weights, two inputs, then outputs.
+// CHECK:         dense<[1, 1, 1, 128, 3, 0, 5, 0]> : tensor<8xi64>
+rt.program @main attributes {symbols = {},
+    inputs = [{name = "a", shape = #nn.dims<8>, type = tensor<8xf32>}, {name = "b", shape = #nn.dims<8>, type = tensor<8xf32>}],
+    outputs = [{name = "y", shape = #nn.dims<8>, type = tensor<8xf32>}, {name = "z", shape = #nn.dims<8>, type = tensor<8xf32>}],
+    slot_bytes = 192 : ui64, peak_bytes = 192 : ui64, weight_bytes = 192 : ui64} {
+  rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
+    tiles <4> parameters <8, -1> constants [1065353216] {flops = 0 : i64}
+  rt.step @kernel [#rt.buffer<weights + 128>, #rt.buffer<input : 1 + 0>, #rt.buffer<output : 1 + 0>]
+    tiles <1> parameters <> constants [] {flops = 0 : i64}
+}
+llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
+  llvm.return
+}
+
+// -----
+
+// Sizes known when the model runs are computed from the symbols, in the order
+// of their names, into one record on the stack that all such steps share.
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK-SAME:    %{{.+}}: !llvm.ptr, %[[SYMBOLS:.+]]: !llvm.ptr, %{{.+}}: !llvm.ptr) -> i32
+// CHECK:         llvm.getelementptr %[[SYMBOLS]][0]
+// CHECK:         %[[AT:.+]] = llvm.getelementptr %[[SYMBOLS]][1]
+// CHECK:         %[[SEQ:.+]] = llvm.load %[[AT]] : !llvm.ptr -> i64
+// CHECK:         %[[WORDS:.+]] = llvm.mlir.constant(9 : i32)
+// CHECK:         %[[RECORD:.+]] = llvm.alloca %[[WORDS]] x i64
+// The first step knows all its sizes.
+// CHECK:         llvm.mlir.addressof @net_step0
+// CHECK:         llvm.call @tenon_dispatch
+// CHECK:         %[[KERNEL:.+]] = llvm.mlir.addressof @kernel
+// CHECK:         llvm.store %[[KERNEL]], %[[RECORD]]
+// CHECK:         %[[TILES:.+]] = llvm.getelementptr %[[RECORD]][1]
+// CHECK:         llvm.sdiv %[[SEQ]],
+// CHECK:         %[[HALF:.+]] = llvm.select
+// CHECK:         llvm.store %[[HALF]], %[[TILES]]
+// CHECK:         %[[PARAMETER:.+]] = llvm.getelementptr %[[RECORD]][7]
+// CHECK:         %[[TWICE:.+]] = llvm.mul %[[SEQ]],
+// CHECK:         %[[SUM:.+]] = llvm.add %[[TWICE]],
+// CHECK:         llvm.store %[[SUM]], %[[PARAMETER]]
+// CHECK:         llvm.call @tenon_dispatch(%{{.+}}, %{{.+}}, %[[RECORD]])
+// CHECK:         llvm.icmp "ne"
+// CHECK:         llvm.cond_br
+// CHECK-NOT:     llvm.mlir.global {{.*}} @net_step1
+// CHECK-LABEL: llvm.func hidden @net_output_dims(
+// CHECK-SAME:    %[[SYMBOLS:.+]]: !llvm.ptr, %[[DIMS:.+]]: !llvm.ptr)
+// CHECK:         %[[FIRST:.+]] = llvm.getelementptr %[[DIMS]][0]
+// CHECK:         llvm.store %{{.+}}, %[[FIRST]] : i64
+// CHECK:         %[[SECOND:.+]] = llvm.getelementptr %[[DIMS]][1]
+// CHECK:         %[[C64:.+]] = llvm.mlir.constant(64 : i64)
+// CHECK:         llvm.store %[[C64]], %[[SECOND]] : i64
+rt.program @main attributes {symbols = {past = array<i64: 0, 9>, seq = array<i64: 1, 100>},
+    inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
+    outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
+    slot_bytes = 464 : ui64, peak_bytes = 464 : ui64, weight_bytes = 0 : ui64} {
+  rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
+    tiles <1> parameters <8> constants [] {flops = 0 : i64}
+  rt.step @kernel [#rt.buffer<arena + 64>, #rt.buffer<output + 0>]
+    tiles <"floordiv(seq, 2)"> parameters <"2*seq + 1", 1> constants [] {flops = 0 : i64}
+}
+llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
+  llvm.return
+}
+
+// -----
+
+// A word of the record is as wide as a pointer.
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK:         %[[RECORD:.+]] = llvm.alloca %{{.+}} x i32
+// CHECK:         %[[TILES:.+]] = llvm.getelementptr %[[RECORD]][1] : (!llvm.ptr) -> !llvm.ptr, i32
+// CHECK:         %[[SHORT:.+]] = llvm.trunc %{{.+}} : i64 to i32
+// CHECK:         llvm.store %[[SHORT]], %[[TILES]] : i32
+module attributes {dlti.target_system_spec = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.index_bits" = 32 : i64>>} {
+  rt.program @main attributes {symbols = {seq = array<i64: 1, 100>},
+      inputs = [{name = "x", shape = #nn.dims<"seq">, type = tensor<?xf32>}],
+      outputs = [{name = "y", shape = #nn.dims<"seq">, type = tensor<?xf32>}],
+      slot_bytes = 0 : ui64, peak_bytes = 0 : ui64, weight_bytes = 0 : ui64} {
+    rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
+      tiles <"seq"> parameters <> constants [] {flops = 0 : i64}
+  }
+  llvm.func @kernel(%step: !llvm.ptr, %begin: i32, %end: i32, %lane: !llvm.ptr) {
+    llvm.return
+  }
+}

@@ -1,0 +1,182 @@
+// RUN: tenon-opt %s -tenon-lower-to-kern -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-DAG: #[[$IJ:.+]] = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-DAG: #[[$J:.+]] = affine_map<(d0, d1) -> (d1)>
+// CHECK-DAG: #[[$ZERO_J:.+]] = affine_map<(d0, d1) -> (0, d1)>
+
+// CHECK-LABEL: func @operands_broadcast_through_their_maps
+// CHECK-SAME:    (%[[X:.+]]: tensor<8x64xf32>, %[[B:.+]]: tensor<64xf32>, %[[C:.+]]: tensor<1x64xf32>)
+func.func @operands_broadcast_through_their_maps(%x: tensor<8x64xf32>, %b: tensor<64xf32>, %c: tensor<1x64xf32>) -> tensor<8x64xf32> {
+  // CHECK: kern.map ins(%[[X]], %[[B]] : {{.*}}) sizes <8, 64> {{.*}} maps [#[[$IJ]], #[[$J]], #[[$IJ]]]
+  // CHECK: arith.addf
+  %0 = nn.add %x, %b : (tensor<8x64xf32>, tensor<64xf32>) -> tensor<8x64xf32>
+  // CHECK: kern.map ins(%{{.+}}, %[[C]] : {{.*}}) sizes <8, 64> {{.*}} maps [#[[$IJ]], #[[$ZERO_J]], #[[$IJ]]]
+  // CHECK: arith.mulf
+  %1 = nn.mul %0, %c : (tensor<8x64xf32>, tensor<1x64xf32>) -> tensor<8x64xf32>
+  return %1 : tensor<8x64xf32>
+}
+
+// CHECK-LABEL: func @one_number_everywhere_is_a_constant_of_the_body
+func.func @one_number_everywhere_is_a_constant_of_the_body(%x: tensor<8xf32>) -> tensor<8xf32> {
+  %two = pack.constant(dense<2.0> : tensor<8xf32>) : tensor<8xf32>
+  // CHECK: kern.map ins(%{{[^,]+}} : tensor<8xf32>)
+  // CHECK: arith.constant 2.0
+  %0 = nn.mul %x, %two : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
+
+// CHECK-LABEL: func @other_constants_stay_operands
+func.func @other_constants_stay_operands(%x: tensor<2xf32>, %i: tensor<2xi64>) -> (tensor<2xf32>, tensor<2xi64>) {
+  // CHECK: %[[VALUES:.+]] = pack.constant
+  %values = pack.constant(dense<[2.0, 3.0]> : tensor<2xf32>) : tensor<2xf32>
+  // 64-bit integers do not fit a double.
+  // CHECK: %[[WIDE:.+]] = pack.constant
+  %wide = pack.constant(dense<9007199254740993> : tensor<2xi64>) : tensor<2xi64>
+  // CHECK: kern.map ins(%{{[^,]+}}, %[[VALUES]] :
+  %0 = nn.mul %x, %values : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+  // CHECK: kern.map ins(%{{[^,]+}}, %[[WIDE]] :
+  %1 = nn.add %i, %wide : (tensor<2xi64>, tensor<2xi64>) -> tensor<2xi64>
+  return %0, %1 : tensor<2xf32>, tensor<2xi64>
+}
+
+// CHECK-LABEL: func @storage_is_signless
+func.func @storage_is_signless(%x: tensor<4xui8>, %y: tensor<4xi8>) -> (tensor<4xui8>, tensor<4xi8>) {
+  // CHECK: ^bb0(%{{.+}}: i8, %{{.+}}: i8):
+  // CHECK: arith.maxui
+  %0 = nn.max %x, %x : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  // CHECK: arith.maxsi
+  %1 = nn.max %y, %y : (tensor<4xi8>, tensor<4xi8>) -> tensor<4xi8>
+  return %0, %1 : tensor<4xui8>, tensor<4xi8>
+}
+
+// CHECK-LABEL: func @half_precision_is_computed_in_f32
+func.func @half_precision_is_computed_in_f32(%x: tensor<4xf16>) -> tensor<4xf16> {
+  // CHECK: arith.extf {{.*}} : f16 to f32
+  // CHECK: arith.addf {{.*}} : f32
+  // CHECK: arith.truncf {{.*}} : f32 to f16
+  %0 = nn.add %x, %x : (tensor<4xf16>, tensor<4xf16>) -> tensor<4xf16>
+  return %0 : tensor<4xf16>
+}
+
+// Max of a NaN is NaN, whichever side it is on, in compare and select.
+// CHECK-LABEL: func @nan_wins
+func.func @nan_wins(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // CHECK-NOT: arith.maximumf
+  // CHECK: arith.cmpf ogt
+  // CHECK: arith.cmpf uno
+  %0 = nn.max %x, %x : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// CHECK-LABEL: func @integer_division_cannot_trap
+func.func @integer_division_cannot_trap(%x: tensor<4xi32>) -> tensor<4xi32> {
+  // CHECK: arith.constant -2147483648
+  // CHECK: %[[SAFE:.+]] = arith.select
+  // CHECK: arith.divsi %{{.+}}, %[[SAFE]]
+  %0 = nn.div %x, %x : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  return %0 : tensor<4xi32>
+}
+
+// CHECK-LABEL: func @a_reshape_is_a_view
+func.func @a_reshape_is_a_view(%x: tensor<8x64xf32>) -> tensor<4x128xf32> {
+  // CHECK-NEXT: %[[Y:.+]] = kern.view %{{.+}} as <4, 128>
+  // CHECK-NEXT: return %[[Y]]
+  %0 = nn.reshape %x {shape = #nn.dims<4, 128>} : (tensor<8x64xf32>) -> tensor<4x128xf32>
+  return %0 : tensor<4x128xf32>
+}
+
+// CHECK-LABEL: func @parts_are_written_into_one_buffer
+// CHECK-SAME:    (%[[A:.+]]: tensor<2x3xf32>, %[[B:.+]]: tensor<2x5xf32>)
+func.func @parts_are_written_into_one_buffer(%a: tensor<2x3xf32>, %b: tensor<2x5xf32>) -> tensor<2x8xf32> {
+  // CHECK: %[[ALL:.+]] = kern.empty <2, 8> : tensor<2x8xf32>
+  // CHECK: %[[FIRST:.+]] = kern.map ins(%[[A]] : {{.*}}) dests(%[[ALL]] : {{.*}}) {{.*}} symbols <0, 0>
+  // CHECK: %[[BOTH:.+]] = kern.map ins(%[[B]] : {{.*}}) dests(%[[FIRST]] : {{.*}}) {{.*}} symbols <0, 3>
+  // CHECK: return %[[BOTH]]
+  %0 = nn.concat %a, %b {axis = 1 : i64} : (tensor<2x3xf32>, tensor<2x5xf32>) -> tensor<2x8xf32>
+  return %0 : tensor<2x8xf32>
+}
+
+// CHECK-LABEL: func @a_gather_checks_its_indices
+func.func @a_gather_checks_its_indices(%x: tensor<?x8xf32> {nn.shape = #nn.dims<"n", 8>}, %i: tensor<3xi64>) -> tensor<3x8xf32> {
+  // CHECK: kern.map ins(%{{.+}} : tensor<3xi64>) tables(%{{.+}} : tensor<?x8xf32>)
+  // CHECK: ^bb0(%[[I:.+]]: i64, %[[TABLE:.+]]: tensor<?x8xf32>):
+  // CHECK: %[[N:.+]] = kern.size <"n">
+  // CHECK: %[[INSIDE:.+]] = arith.cmpi ult, %{{.+}}, %[[N]]
+  // CHECK: kern.check %[[INSIDE]]
+  // CHECK: %[[ROW:.+]] = arith.select %[[INSIDE]]
+  // CHECK: kern.load %[[TABLE]][%[[ROW]],
+  %0 = nn.gather %x, %i {axis = 0 : i64} : (tensor<?x8xf32>, tensor<3xi64>) -> tensor<3x8xf32>
+  return %0 : tensor<3x8xf32>
+}
+
+// The kept dimensions come first.
+// CHECK-LABEL: func @a_reduction_over_a_middle_axis
+func.func @a_reduction_over_a_middle_axis(%x: tensor<2x3x5xf32>) -> tensor<2x5xf32> {
+  // CHECK: kern.reduce {{.*}} sizes <2, 5, 3> parallel 2 {{.*}} combiners [0]
+  // CHECK-NOT: kern.view
+  %0 = nn.reduce %x {kind = #nn.reduce<sum>, axes = array<i64: 1>, keepdims = false} : (tensor<2x3x5xf32>) -> tensor<2x5xf32>
+  return %0 : tensor<2x5xf32>
+}
+
+// CHECK-LABEL: func @softmax_subtracts_the_maximum
+// CHECK-SAME:    (%[[X:.+]]: tensor<2x8xf32>)
+func.func @softmax_subtracts_the_maximum(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
+  // CHECK: %[[MAX:.+]] = kern.reduce ins(%[[X]] : {{.*}} combiners [3]
+  // CHECK: %[[E:.+]] = kern.map ins(%[[X]], %[[MAX]] :
+  // CHECK: math.exp
+  // CHECK: %[[SUM:.+]] = kern.reduce ins(%[[E]] : {{.*}} combiners [0]
+  // CHECK: kern.map ins(%[[E]], %[[SUM]] :
+  // CHECK: arith.divf
+  %0 = nn.softmax %x {axis = 1 : i64} : (tensor<2x8xf32>) -> tensor<2x8xf32>
+  return %0 : tensor<2x8xf32>
+}
+
+// CHECK-LABEL: func @constant_weights_are_encoded_as_panels
+func.func @constant_weights_are_encoded_as_panels(%x: tensor<4x8xf32>) -> tensor<4x20xf32> {
+  %w = pack.constant(dense<0.5> : tensor<8x20xf32>) : tensor<8x20xf32>
+  // CHECK: %[[PANELS:.+]] = pack.encode %{{.+}} to tensor<8x20xf32, #pack.panels<16>>
+  // CHECK: kern.matmul %{{.+}}, %[[PANELS]]
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x20xf32>) -> tensor<4x20xf32>
+  return %0 : tensor<4x20xf32>
+}
+
+// CHECK-LABEL: func @whole_blocks_of_columns_are_read_where_they_lie
+// CHECK-SAME:    (%[[X:.+]]: tensor<4x8xf32>, %[[W:.+]]: tensor<8x32xf32>)
+func.func @whole_blocks_of_columns_are_read_where_they_lie(%x: tensor<4x8xf32>, %w: tensor<8x32xf32>) -> tensor<4x32xf32> {
+  // CHECK-NOT: kern.map
+  // CHECK: kern.matmul %[[X]], %[[W]]
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x32xf32>) -> tensor<4x32xf32>
+  return %0 : tensor<4x32xf32>
+}
+
+// Zeros behind the last column.
+// CHECK-LABEL: func @other_columns_are_packed_by_steps
+// CHECK-SAME:    (%[[X:.+]]: tensor<4x8xf32>, %[[W:.+]]: tensor<8x20xf32>)
+func.func @other_columns_are_packed_by_steps(%x: tensor<4x8xf32>, %w: tensor<8x20xf32>) -> tensor<4x20xf32> {
+  // CHECK: %[[ZEROS:.+]] = kern.map sizes <2, 8, 16>
+  // CHECK: %[[WHOLE:.+]] = kern.map ins(%[[W]] : {{.*}}) dests(%[[ZEROS]] : {{.*}}) sizes <1, 8, 16>
+  // CHECK: %[[ALL:.+]] = kern.map ins(%[[W]] : {{.*}}) dests(%[[WHOLE]] : {{.*}}) sizes <1, 8, 4>
+  // CHECK: kern.matmul %[[X]], %[[ALL]]
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x20xf32>) -> tensor<4x20xf32>
+  return %0 : tensor<4x20xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @other_types_are_multiplied_by_a_reduction
+func.func @other_types_are_multiplied_by_a_reduction(%x: tensor<4x8xi8>, %w: tensor<8x32xui8>) -> tensor<4x32xi32> {
+  // CHECK: kern.reduce {{.*}} sizes <4, 32, 8> parallel 2
+  // CHECK: arith.extsi
+  // CHECK: arith.extui
+  // CHECK: arith.muli
+  %0 = nn.matmul %x, %w : (tensor<4x8xi8>, tensor<8x32xui8>) -> tensor<4x32xi32>
+  return %0 : tensor<4x32xi32>
+}
+
+// -----
+
+func.func @what_has_no_kernel_is_named(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  // expected-error @below {{'nn.cumulate' with these types has no kernel yet}}
+  %0 = nn.cumulate %x {kind = #nn.reduce<sum>, axis = 0 : i64, exclusive = false, reverse = false} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
