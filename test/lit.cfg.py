@@ -9,7 +9,7 @@ from lit.llvm import llvm_config
 config.name = "Tenon"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test", ".onnxtxt"]
-config.excludes = ["Inputs", "bench", "conformance"]
+config.excludes = ["Inputs", "bench", "conformance", "package"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.tenon_binary_dir, "test")
 

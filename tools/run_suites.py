@@ -7,6 +7,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   lit          test/ (structure: every pass, verifier and refusal)
   conformance  tenonc verify over the exported cases of the onnx package
   python       test/python
+  package      test/package/run.py (CMake package, installed tree)
   magika       test/e2e/magika_features.py
   e2e          test/e2e/run.py (models against onnxruntime)
 
@@ -167,10 +168,13 @@ def suites(build, suite):
     if glob.glob(f"{ROOT}/test/python/test_*.py"):
         yield "python", [sys.executable, "-m", "unittest", "discover", "-v",
                          "-s", "test/python"]
+    if source("test/package/run.py"):
+        yield "package", [sys.executable, "test/package/run.py"]
     if source("test/e2e/magika_features.py"):
         yield "magika", [sys.executable, "test/e2e/magika_features.py"]
     if source("test/e2e/run.py"):
-        yield "e2e", [sys.executable, "test/e2e/run.py"]
+        yield "e2e", [sys.executable, "test/e2e/run.py",
+                      f"--suite={suite}"]
 
 
 def has_lit_tests():

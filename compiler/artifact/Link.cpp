@@ -10,6 +10,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
+#include <dlfcn.h>
 #include <iterator>
 #include <optional>
 
@@ -64,14 +65,35 @@ Expected<std::string> ScratchDirectory::write(StringRef name,
   return file;
 }
 
+/// The nearest `lib/tenon` above `file`: of bin/tenonc and of
+/// python/tenon/_tenon.so alike.
+static std::string findUpwards(StringRef file) {
+  std::string first;
+  for (StringRef folder = sys::path::parent_path(file); !folder.empty();
+       folder = sys::path::parent_path(folder)) {
+    SmallString<128> path(folder);
+    sys::path::append(path, "lib", "tenon");
+    if (sys::fs::is_directory(path))
+      return std::string(path);
+    // Named in messages where there is none.
+    if (folder == sys::path::parent_path(sys::path::parent_path(file)))
+      first = std::string(path);
+  }
+  return first;
+}
+
 std::string tenon::artifact::findLibraryDirectory() {
-  // Any address in this program finds the file it was loaded from.
+  // Any address here finds the file it was loaded from: a program, or the
+  // Python module, where the program is Python and not ours.
   static const char anchor = 0;
-  std::string tool =
-      sys::fs::getMainExecutable("", const_cast<char *>(&anchor));
-  SmallString<128> path = sys::path::parent_path(sys::path::parent_path(tool));
-  sys::path::append(path, "lib", "tenon");
-  return std::string(path);
+  auto *address = const_cast<char *>(&anchor);
+  SmallString<128> file;
+  Dl_info loaded;
+  if (dladdr(address, &loaded) && loaded.dli_fname &&
+      sys::path::extension(loaded.dli_fname) == ".so" &&
+      !sys::fs::real_path(loaded.dli_fname, file))
+    return findUpwards(file);
+  return findUpwards(sys::fs::getMainExecutable("", address));
 }
 
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,7 @@
 #include "compiler/codegen/Optimize.h"
 #include "compiler/codegen/SplitModule.h"
 
+#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -11,7 +12,6 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/Errc.h"
 #include "llvm/Target/TargetMachine.h"
-#include "mlir/Target/LLVMIR/Export.h"
 
 #include <atomic>
 #include <thread>
@@ -24,7 +24,8 @@ using namespace tenon;
 //===----------------------------------------------------------------------===//
 
 Expected<std::unique_ptr<TargetMachine>>
-tenon::createMachine(const ResolvedTarget &target, std::optional<StringRef> cpu) {
+tenon::createMachine(const ResolvedTarget &target,
+                     std::optional<StringRef> cpu) {
   initializeTargets();
   Triple triple = target.triple();
   std::string message;
@@ -38,8 +39,7 @@ tenon::createMachine(const ResolvedTarget &target, std::optional<StringRef> cpu)
   // What fuses is written as fma; nothing else may.
   options.AllowFPOpFusion = FPOpFusion::Strict;
   // Bare metal is linked where it runs: no global offset table.
-  Reloc::Model relocations =
-      triple.isThumb() ? Reloc::Static : Reloc::PIC_;
+  Reloc::Model relocations = triple.isThumb() ? Reloc::Static : Reloc::PIC_;
   return std::unique_ptr<TargetMachine>(found->createTargetMachine(
       triple, cpu.value_or(target.options.cpu),
       cpu ? StringRef() : StringRef(target.options.features), options,
@@ -135,8 +135,7 @@ static Error compilePart(StringRef bitcode, const ResolvedTarget &target,
       parseBitcodeFile(MemoryBufferRef(bitcode, "model"), context);
   if (!module)
     return module.takeError();
-  if (part)
-    keepPart(**module, *part);
+  keepPart(**module, part);
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
   if (!machine)
     return machine.takeError();

@@ -14,10 +14,10 @@
 
 #include "compiler/target/Targets.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Module.h"
-#include "mlir/IR/BuiltinOps.h"
 
 #include <functional>
 #include <memory>
@@ -64,7 +64,8 @@ private:
 /// LLVM's machine for `target`; with another CPU and its features if given
 /// (the runtime is compiled for the least one).
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>>
-createMachine(const ResolvedTarget &target, std::optional<llvm::StringRef> cpu = {});
+createMachine(const ResolvedTarget &target,
+              std::optional<llvm::StringRef> cpu = {});
 
 /// Runs code generation alone.
 llvm::Error emitCode(llvm::Module &module, llvm::TargetMachine &machine,

@@ -43,21 +43,22 @@ unsigned tenon::assignParts(Module &module, StringRef prefix) {
   return parts + 1;
 }
 
-void tenon::keepPart(Module &module, unsigned part) {
+void tenon::keepPart(Module &module, std::optional<unsigned> part) {
   for (Function &function : module) {
     if (function.isDeclaration() || function.hasLocalLinkage())
       continue;
     unsigned of = 0;
     if (function.hasFnAttribute(partAttribute))
-      function.getFnAttribute(partAttribute).getValueAsString().getAsInteger(
-          10, of);
-    if (of != part)
+      function.getFnAttribute(partAttribute)
+          .getValueAsString()
+          .getAsInteger(10, of);
+    if (part && of != *part)
       function.deleteBody();
     function.removeFnAttr(partAttribute);
   }
   // Variables that others see belong to the program.
   for (GlobalVariable &variable : module.globals())
-    if (part != 0 && !variable.hasLocalLinkage() &&
+    if (part.value_or(0) != 0 && !variable.hasLocalLinkage() &&
         !variable.isDeclaration()) {
       variable.setInitializer(nullptr);
       variable.setLinkage(GlobalValue::ExternalLinkage);

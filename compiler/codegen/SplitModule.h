@@ -7,6 +7,8 @@
 
 #include "llvm/IR/Module.h"
 
+#include <optional>
+
 namespace tenon {
 
 /// Gives each kernel (an internal function whose address is taken) a hidden
@@ -14,9 +16,10 @@ namespace tenon {
 /// The program is part 0.
 unsigned assignParts(llvm::Module &module, llvm::StringRef prefix);
 
-/// Leaves in `module` what belongs to `part`; the rest becomes declarations.
-/// Constants and helpers are kept wherever they are used.
-void keepPart(llvm::Module &module, unsigned part);
+/// Leaves in `module` what belongs to `part` (all of it, if none is given);
+/// the rest becomes declarations. Constants and helpers are kept wherever they
+/// are used.
+void keepPart(llvm::Module &module, std::optional<unsigned> part);
 
 } // namespace tenon
 

@@ -92,8 +92,8 @@ static Error writeFile(StringRef file,
     os.clear_error();
   }
   if (code)
-    return createStringError(code, "cannot write '" + file +
-                                       "': " + code.message());
+    return createStringError(code,
+                             "cannot write '" + file + "': " + code.message());
   return Error::success();
 }
 
@@ -218,9 +218,10 @@ static Error printOne(CompiledModel &model, Emit kind) {
   return Error::success();
 }
 
-Expected<std::vector<std::string>>
-tenon::writeArtifacts(CompiledModel &model, ArrayRef<Emit> kinds,
-                      StringRef output, bool isFile) {
+Expected<std::vector<std::string>> tenon::writeArtifacts(CompiledModel &model,
+                                                         ArrayRef<Emit> kinds,
+                                                         StringRef output,
+                                                         bool isFile) {
   if (output == "-") {
     for (Emit kind : kinds)
       if (Error error = printOne(model, kind))
@@ -230,7 +231,7 @@ tenon::writeArtifacts(CompiledModel &model, ArrayRef<Emit> kinds,
   StringRef folder = isFile ? path::parent_path(output) : output;
   if (folder.empty())
     folder = ".";
-  if (std::error_code code = fs::create_directories(folder))
+  if (std::error_code code = fs::create_directories(folder, true, fs::all_all))
     return createStringError(code, "cannot create the folder '" + folder +
                                        "': " + code.message());
   Staging staging(folder);

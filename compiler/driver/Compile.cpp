@@ -53,6 +53,7 @@ private:
   bool load();
   bool import();
   bool runStages();
+  void readReport();
   bool describe();
   bool generate();
   bool isLast(StringRef stage);
@@ -179,7 +180,8 @@ bool Compilation::runStages() {
   for (StringRef stage : stageNames()) {
     mlir::PassManager passes(result->context.get(),
                              mlir::ModuleOp::getOperationName());
-    buildStage(stage, passes, result->target.options, prefix, &evaluator);
+    buildStage(stage, passes, result->target.options, prefix,
+               options.compress, &evaluator);
     if (mlir::failed(passes.run(*module))) {
       // Whatever a model can cause is a diagnostic at its node.
       if (!diagnostics.hasErrors())
@@ -188,6 +190,8 @@ bool Compilation::runStages() {
       failure = Failure::Refused;
       return false;
     }
+    if (stage == "compress")
+      readReport();
     if (isLast(stage))
       return true;
   }
@@ -210,6 +214,30 @@ static void releasePages(const MemoryBuffer &buffer) {
       alignDown(reinterpret_cast<uintptr_t>(buffer.getBufferEnd()), page);
   if (begin < end)
     madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+}
+
+/// The rows that the stage "compress" left on the module.
+void Compilation::readReport() {
+  auto report = (*module)->getAttrOfType<mlir::ArrayAttr>("pack.report");
+  (*module)->removeAttr("pack.report");
+  if (!report)
+    return;
+  for (auto row : report.getAsRange<mlir::DictionaryAttr>()) {
+    WeightRow made;
+    auto text = [&](StringRef key) {
+      auto attr = row.getAs<mlir::StringAttr>(key);
+      return attr ? attr.getValue().str() : std::string();
+    };
+    made.name = text("name");
+    made.format = text("format");
+    made.kept = text("kept");
+    made.shape = row.getAs<mlir::DenseI64ArrayAttr>("shape").asArrayRef().vec();
+    made.bitsPerWeight = row.getAs<mlir::FloatAttr>("bits").getValueAsDouble();
+    made.bytes = row.getAs<mlir::IntegerAttr>("bytes").getInt();
+    if (auto snr = row.getAs<mlir::FloatAttr>("snr"))
+      made.snr = snr.getValueAsDouble();
+    result->weightRows.push_back(std::move(made));
+  }
 }
 
 /// Takes what the program says and then the program itself out of the module.

@@ -34,6 +34,19 @@ struct Statistics {
   uint64_t weightBytes = 0;
 };
 
+/// What became of one constant.
+struct WeightRow {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::string format;
+  double bitsPerWeight = 0;
+  uint64_t bytes = 0;
+  /// Signal to noise ratio in dB of a change, infinite if nothing was lost.
+  std::optional<double> snr;
+  /// Why it stays float.
+  std::string kept;
+};
+
 /// Why a compile ended early.
 enum class Failure {
   None,
@@ -46,6 +59,7 @@ public:
   artifact::ModelInterface interface;
   ResolvedTarget target;
   Statistics statistics;
+  std::vector<WeightRow> weightRows;
   /// Names of the model file's inputs, those bound to constants included.
   std::vector<std::string> inputNames;
   /// Generated code, without the runtime and its API.

@@ -6,6 +6,7 @@
 #ifndef TENON_COMPILER_DRIVER_COMPILEOPTIONS_H
 #define TENON_COMPILER_DRIVER_COMPILEOPTIONS_H
 
+#include "compiler/pipelines/Pipelines.h"
 #include "frontends/onnx/Importer.h"
 
 #include "llvm/Support/MemoryBuffer.h"
@@ -48,6 +49,11 @@ struct CompileOptions {
   std::map<std::string, std::string> values;
   /// Data at hand: its shapes settle what model and user leave open.
   std::vector<InputData> data;
+
+  /// How weights are stored.
+  CompressOptions compress;
+  /// A file for the rows of what became of each constant, or empty.
+  std::string report;
 
   /// Begins the symbols and names the files; empty: from the model's name.
   std::string prefix;

@@ -1,7 +1,7 @@
 #include "compiler/driver/Diagnostics.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "mlir/IR/Location.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace llvm;
 using namespace tenon;

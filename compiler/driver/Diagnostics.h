@@ -10,9 +10,9 @@
 
 #include "frontends/onnx/Model.h"
 
+#include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/raw_ostream.h"
-#include "mlir/IR/Diagnostics.h"
 
 #include <string>
 #include <vector>

@@ -4,8 +4,8 @@
 #include "compiler/driver/Diagnostics.h"
 #include "runtime/include/tenon/abi.h"
 
-#include "llvm/Support/Errc.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "llvm/Support/Errc.h"
 
 using namespace llvm;
 using namespace tenon;
@@ -14,26 +14,44 @@ int32_t tenon::tenonType(mlir::Type element) {
   if (auto integer = dyn_cast<mlir::IntegerType>(element)) {
     bool isUnsigned = integer.isUnsigned();
     switch (integer.getWidth()) {
-    case 1: return TENON_BOOL;
-    case 2: return isUnsigned ? TENON_U2 : TENON_I2;
-    case 4: return isUnsigned ? TENON_U4 : TENON_I4;
-    case 8: return isUnsigned ? TENON_U8 : TENON_I8;
-    case 16: return isUnsigned ? TENON_U16 : TENON_I16;
-    case 32: return isUnsigned ? TENON_U32 : TENON_I32;
-    case 64: return isUnsigned ? TENON_U64 : TENON_I64;
-    default: return 0;
+    case 1:
+      return TENON_BOOL;
+    case 2:
+      return isUnsigned ? TENON_U2 : TENON_I2;
+    case 4:
+      return isUnsigned ? TENON_U4 : TENON_I4;
+    case 8:
+      return isUnsigned ? TENON_U8 : TENON_I8;
+    case 16:
+      return isUnsigned ? TENON_U16 : TENON_I16;
+    case 32:
+      return isUnsigned ? TENON_U32 : TENON_I32;
+    case 64:
+      return isUnsigned ? TENON_U64 : TENON_I64;
+    default:
+      return 0;
     }
   }
-  if (element.isF32()) return TENON_F32;
-  if (element.isF64()) return TENON_F64;
-  if (element.isF16()) return TENON_F16;
-  if (element.isBF16()) return TENON_BF16;
-  if (isa<mlir::Float8E4M3FNType>(element)) return TENON_F8E4M3FN;
-  if (isa<mlir::Float8E4M3FNUZType>(element)) return TENON_F8E4M3FNUZ;
-  if (isa<mlir::Float8E5M2Type>(element)) return TENON_F8E5M2;
-  if (isa<mlir::Float8E5M2FNUZType>(element)) return TENON_F8E5M2FNUZ;
-  if (isa<mlir::Float8E8M0FNUType>(element)) return TENON_F8E8M0;
-  if (isa<mlir::Float4E2M1FNType>(element)) return TENON_F4E2M1;
+  if (element.isF32())
+    return TENON_F32;
+  if (element.isF64())
+    return TENON_F64;
+  if (element.isF16())
+    return TENON_F16;
+  if (element.isBF16())
+    return TENON_BF16;
+  if (isa<mlir::Float8E4M3FNType>(element))
+    return TENON_F8E4M3FN;
+  if (isa<mlir::Float8E4M3FNUZType>(element))
+    return TENON_F8E4M3FNUZ;
+  if (isa<mlir::Float8E5M2Type>(element))
+    return TENON_F8E5M2;
+  if (isa<mlir::Float8E5M2FNUZType>(element))
+    return TENON_F8E5M2FNUZ;
+  if (isa<mlir::Float8E8M0FNUType>(element))
+    return TENON_F8E8M0;
+  if (isa<mlir::Float4E2M1FNType>(element))
+    return TENON_F4E2M1;
   return 0;
 }
 
@@ -111,8 +129,7 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
     auto range = dyn_cast<mlir::DenseI64ArrayAttr>(symbol.getValue());
     if (!range || range.size() != 2)
       return broken("has a symbol without bounds");
-    model.symbols.push_back(
-        {symbol.getName().str(), "", range[0], range[1]});
+    model.symbols.push_back({symbol.getName().str(), "", range[0], range[1]});
   }
   for (auto [attributes, tensors] :
        {std::pair(program.getInputs(), &model.inputs),

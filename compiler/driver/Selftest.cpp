@@ -27,9 +27,10 @@ static void runChild(const LoadedModel &model, int pipe) {
   Session session(model);
   tenon_message message;
   Error error = session.prepare();
-  if (!error && !tenon_bind_selftest(&session.values(), &model.info(), &message))
-    error = createStringError(std::string(message.text),
-                              inconvertibleErrorCode());
+  if (!error &&
+      !tenon_bind_selftest(&session.values(), &model.info(), &message))
+    error =
+        createStringError(std::string(message.text), inconvertibleErrorCode());
   if (!error)
     error = session.start(1);
   if (!error)

@@ -105,9 +105,9 @@ Expected<LoadedModel> LoadedModel::load(StringRef path) {
   Expected<object::OwningBinary<object::ObjectFile>> binary =
       object::ObjectFile::createObjectFile(path);
   if (!binary)
-    return createStringError(errc::invalid_argument,
-                             "'" + path + "' is no library: " +
-                                 toString(binary.takeError()));
+    return createStringError(
+        errc::invalid_argument,
+        "'" + path + "' is no library: " + toString(binary.takeError()));
   auto *elf = dyn_cast<object::ELFObjectFileBase>(binary->getBinary());
   if (!elf)
     return createStringError(errc::invalid_argument,

@@ -73,8 +73,7 @@ static Error checkDims(const CompileOptions &options,
       return createStringError(
           errc::invalid_argument,
           "--dim " + name + ": no dimension has this name; the model has" +
-              (names.empty() ? " none that is open"
-                             : " " + join(names, ", ")));
+              (names.empty() ? " none that is open" : " " + join(names, ", ")));
   }
   return Error::success();
 }
@@ -134,10 +133,10 @@ static Error parseValue(const onnx::ValueInfo &input, StringRef text,
     if (array.type != static_cast<int32_t>(input.type.element)) {
       std::string found = tenon_type_name(array.type);
       tenon_array_free(&array);
-      return createStringError(
-          errc::invalid_argument,
-          option + ": expected elements of " +
-              onnx::dataTypeName(input.type.element) + ", but got " + found);
+      return createStringError(errc::invalid_argument,
+                               option + ": expected elements of " +
+                                   onnx::dataTypeName(input.type.element) +
+                                   ", but got " + found);
     }
     std::vector<onnx::DimSpec> specs;
     for (int32_t i = 0; i < array.rank; ++i)

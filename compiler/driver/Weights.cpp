@@ -2,9 +2,9 @@
 
 #include "dialects/pack/Pack.h"
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Errc.h"
-#include "mlir/IR/BuiltinAttributes.h"
 
 using namespace llvm;
 using namespace tenon;

@@ -6,6 +6,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
+#include "passes/compress/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
 #include "passes/model/Passes.h"
@@ -18,8 +19,8 @@ using namespace mlir;
 using namespace tenon;
 
 void tenon::registerTenonDialects(DialectRegistry &registry) {
-  registry.insert<nn::NnDialect, pack::PackDialect, kern::KernDialect,
-                  rt::RtDialect, arith::ArithDialect, math::MathDialect,
+  registry.insert<nn::NnDialect, pack::PackDialect, scan::ScanDialect,
+                  kern::KernDialect, rt::RtDialect, arith::ArithDialect, math::MathDialect,
                   func::FuncDialect, scf::SCFDialect, vector::VectorDialect,
                   memref::MemRefDialect, LLVM::LLVMDialect, DLTIDialect>();
   registerBuiltinDialectTranslation(registry);
@@ -39,6 +40,7 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   if (triple.isAArch64()) {
     facts.vectorBytes = 16;
     facts.registers = 32;
+    facts.halfConversion = true;
     return facts;
   }
   if (triple.getArch() != llvm::Triple::x86_64)
@@ -57,6 +59,8 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   } else if (info->checkFeatures("+avx2,+fma")) {
     facts.vectorBytes = 32;
   }
+  facts.permute = facts.vectorBytes > 16;
+  facts.halfConversion = info->checkFeatures("+f16c");
   return facts;
 }
 
@@ -82,10 +86,36 @@ static void buildModelStage(OpPassManager &passes,
   passes.addNestedPass<func::FuncOp>(model::createFoldConstantsPass(evaluator));
 }
 
+/// Weights in the format that was asked for.
+static void buildCompressStage(OpPassManager &passes,
+                               const CompressOptions &options) {
+  OpPassManager &program = passes.nest<func::FuncOp>();
+  StringRef format = options.weightsFormat;
+  if (format == "2:4" || format == "2:4-int8") {
+    compress::DetectTwoFourPassOptions detect;
+    detect.int8 = format != "2:4";
+    detect.minElements = options.minElements;
+    program.addPass(compress::createDetectTwoFourPass(detect));
+    compress::PruneTwoFourPassOptions prune;
+    prune.int8 = detect.int8;
+    prune.minElements = options.minElements;
+    program.addPass(compress::createPruneTwoFourPass(prune));
+  } else if (format != "f32") {
+    compress::QuantizeWeightsPassOptions quantize;
+    quantize.format = options.weightsFormat;
+    quantize.minElements = options.minElements;
+    program.addPass(compress::createQuantizeWeightsPass(quantize));
+  }
+  compress::ReportWeightsPassOptions report;
+  report.minElements = options.minElements;
+  passes.addPass(compress::createReportWeightsPass(report));
+}
+
 /// Groups of work, each with the key of its kernel.
 static void buildScheduleStage(OpPassManager &passes) {
   OpPassManager &program = passes.nest<func::FuncOp>();
   program.addPass(schedule::createChooseLayoutsPass());
+  program.addPass(schedule::createFuseScansPass());
   program.addPass(schedule::createLowerToKernPass());
   program.addPass(createCSEPass());
   program.addPass(schedule::createFuseGroupsPass());
@@ -98,6 +128,7 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
                             StringRef prefix) {
   lower::TargetFacts facts = factsOf(target);
   passes.addPass(std::make_unique<AttachTargetPass>(facts));
+  passes.addNestedPass<func::FuncOp>(lower::createPlaceCarriedPass());
   passes.addPass(lower::createPlanArenaPass());
   passes.addPass(lower::createEmitKernelsPass());
 
@@ -139,9 +170,12 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
 
 void tenon::buildStage(StringRef stage, OpPassManager &passes,
                        const TargetOptions &target, StringRef prefix,
+                       const CompressOptions &compress,
                        analysis::Evaluator *evaluator) {
   if (stage == "model")
     buildModelStage(passes, evaluator);
+  else if (stage == "compress")
+    buildCompressStage(passes, compress);
   else if (stage == "schedule")
     buildScheduleStage(passes);
   else if (stage == "lower")

@@ -16,6 +16,14 @@ struct TargetOptions {
   std::string triple, cpu, features;
 };
 
+/// What the stage "compress" may do.
+struct CompressOptions {
+  /// f32, f16, int8, int4, 2:4 or 2:4-int8.
+  std::string weightsFormat = "f32";
+  /// Smaller constants are neither changed nor reported.
+  int64_t minElements = 1024;
+};
+
 /// All dialects that any stage needs, and their translations to LLVM IR.
 void registerTenonDialects(mlir::DialectRegistry &registry);
 
@@ -26,6 +34,7 @@ llvm::ArrayRef<llvm::StringRef> stageNames();
 /// an evaluator constants are not computed.
 void buildStage(llvm::StringRef stage, mlir::OpPassManager &passes,
                 const TargetOptions &target, llvm::StringRef prefix,
+                const CompressOptions &compress = {},
                 analysis::Evaluator *evaluator = nullptr);
 
 /// The stages as pipelines of tenon-opt: -tenon-stage-schedule, ...

@@ -86,7 +86,8 @@ static constexpr uint32_t v4 = v3 | TENON_CPU_X86_V4;
 
 /// Highest first. A level holds all below it.
 static constexpr LevelRow levelRows[] = {
-    {Triple::x86_64, "x86-64-v4", v4, "avx512f avx512bw avx512cd avx512dq avx512vl",
+    {Triple::x86_64, "x86-64-v4", v4,
+     "avx512f avx512bw avx512cd avx512dq avx512vl",
      "AVX-512 F, BW, CD, DQ, VL"},
     {Triple::x86_64, "x86-64-v3", v3, "avx avx2 bmi bmi2 f16c fma lzcnt movbe",
      "AVX2, FMA, F16C, BMI2"},
@@ -110,10 +111,10 @@ static constexpr ExtraRow extraRows[] = {
 
 /// Worth naming; any CPU that LLVM knows will do.
 static constexpr StringLiteral namedCpus[] = {
-    "haswell",     "skylake-avx512", "icelake-server", "sapphirerapids",
-    "znver3",      "znver4",         "znver5",         "cortex-a76",
-    "cortex-a78",  "neoverse-n1",    "neoverse-v1",    "neoverse-n2",
-    "apple-m1",    "apple-m2",       "cortex-m4",      "cortex-m7"};
+    "haswell",    "skylake-avx512", "icelake-server", "sapphirerapids",
+    "znver3",     "znver4",         "znver5",         "cortex-a76",
+    "cortex-a78", "neoverse-n1",    "neoverse-v1",    "neoverse-n2",
+    "apple-m1",   "apple-m2",       "cortex-m4",      "cortex-m7"};
 
 //===----------------------------------------------------------------------===//
 // LLVM's view of a CPU
@@ -256,7 +257,7 @@ static std::set<std::string> hostFeatures() {
 }
 
 static Expected<ResolvedTarget> makeTarget(const Triple &triple, StringRef cpu,
-                                          bool native) {
+                                           bool native) {
   tenon::ResolvedTarget target;
   target.options.triple = triple.str();
   target.tune = cpu.str();
@@ -276,8 +277,8 @@ static Expected<ResolvedTarget> makeTarget(const Triple &triple, StringRef cpu,
     target.options.cpu = level->cpu.str();
     target.cpuFeatures = level->bits;
   }
-  target.cpuFeatures = bitsOf(triple, target.options.cpu, features, extras,
-                              target.cpuFeatures);
+  target.cpuFeatures =
+      bitsOf(triple, target.options.cpu, features, extras, target.cpuFeatures);
 
   // Whole vectors: the level's own tuning would halve those of AVX-512.
   std::string wanted;
@@ -308,15 +309,13 @@ Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
   if (row)
     triple = Triple(row->triple);
   else if (!name.empty())
-    return createStringError(errc::invalid_argument,
-                             "target '%s' is not known: expected %s",
-                             name.str().c_str(),
-                             join(map_range(targetRows,
-                                            [](const TargetRow &r) {
-                                              return r.name.str();
-                                            }),
-                                  ", ")
-                                 .c_str());
+    return createStringError(
+        errc::invalid_argument, "target '%s' is not known: expected %s",
+        name.str().c_str(),
+        join(map_range(targetRows,
+                       [](const TargetRow &r) { return r.name.str(); }),
+             ", ")
+            .c_str());
   else
     return createStringError(errc::not_supported,
                              "this machine (%s) is no target: name one with "

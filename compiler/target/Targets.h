@@ -39,7 +39,7 @@ struct ResolvedTarget {
 /// The target for `--target` and `--mcpu`. Both may be empty: the host, or the
 /// target's usual CPU.
 llvm::Expected<ResolvedTarget> resolveTarget(llvm::StringRef triple,
-                                     llvm::StringRef cpu);
+                                             llvm::StringRef cpu);
 
 /// True if code for `target` can run in this process.
 bool runsOnHost(const ResolvedTarget &target);

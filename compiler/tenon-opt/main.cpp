@@ -4,6 +4,7 @@
 
 #include "compiler/pipelines/Pipelines.h"
 #include "compiler/target/Targets.h"
+#include "passes/compress/Passes.h"
 #include "passes/lower/Passes.h"
 #include "passes/model/Passes.h"
 #include "passes/schedule/Passes.h"
@@ -16,6 +17,7 @@ int main(int argc, char **argv) {
   tenon::initializeTargets();
   mlir::DialectRegistry registry;
   tenon::registerTenonDialects(registry);
+  tenon::compress::registerCompressPasses();
   tenon::model::registerModelPasses();
   tenon::schedule::registerSchedulePasses();
   tenon::lower::registerLowerPasses();

@@ -27,7 +27,8 @@ static constexpr OptionRow rows[] = {
 
 static constexpr CommandHelp help = {
     "bench MODEL [options]",
-    "Times a model on several engines in turn, on the same inputs: minimum and\n"
+    "Times a model on several engines in turn, on the same inputs: minimum "
+    "and\n"
     "median, and how far the outputs differ.",
     "  tenonc bench net.onnx --threads=1,2\n"
     "  tenonc bench bert.onnx --dim seq=128 --peers=onnxruntime\n"};
@@ -68,8 +69,9 @@ static int runPython(StringRef python, ArrayRef<std::string> arguments,
 
 /// The package `tenon` is built beside the tools.
 static void addPythonPath() {
-  SmallString<256> path(artifact::findLibraryDirectory());
-  path = sys::path::parent_path(sys::path::parent_path(path));
+  std::string libraries = artifact::findLibraryDirectory();
+  SmallString<256> path(
+      sys::path::parent_path(sys::path::parent_path(libraries)));
   sys::path::append(path, "python");
   std::string all(path);
   if (const char *given = std::getenv("PYTHONPATH"))
@@ -135,12 +137,10 @@ static int race(const Arguments &arguments, const std::string &python,
                 const std::string &engines, ArrayRef<int64_t> threads) {
   int worst = exitOk;
   for (int64_t count : threads) {
-    std::vector<std::string> words = {besideTool("peers.py"),
-                                      arguments.positional[0],
-                                      "--engines=" + engines,
-                                      "--threads=" + std::to_string(count),
-                                      "--seconds=" +
-                                          arguments.get("--seconds", "5").str()};
+    std::vector<std::string> words = {
+        besideTool("peers.py"), arguments.positional[0], "--engines=" + engines,
+        "--threads=" + std::to_string(count),
+        "--seconds=" + arguments.get("--seconds", "5").str()};
     for (StringRef dim : arguments.all("--dim"))
       words.push_back(("--dim=" + dim).str());
     for (StringRef shape : arguments.all("--shape"))

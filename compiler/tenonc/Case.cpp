@@ -80,10 +80,10 @@ static Error bindInputs(const CompiledModel &model, const DataSet &data,
     const NamedArray *given = findInput(model, data, wanted.name);
     if (!given)
       return createStringError(errc::invalid_argument,
-                               Twine("the data have no input '") +
-                                   wanted.name + "'");
-    bool fits = given->array.type == wanted.type &&
-                given->array.rank == wanted.rank;
+                               Twine("the data have no input '") + wanted.name +
+                                   "'");
+    bool fits =
+        given->array.type == wanted.type && given->array.rank == wanted.rank;
     for (int32_t d = 0; fits && d < wanted.rank; ++d) {
       int64_t size = given->array.dims[d];
       if (wanted.dims[d] >= 0)
@@ -96,11 +96,10 @@ static Error bindInputs(const CompiledModel &model, const DataSet &data,
       tenon_tensor_text(text, sizeof(text), &info, &wanted);
       tenon_shape_text(shape, sizeof(shape), given->array.rank,
                        given->array.dims);
-      return createStringError(errc::invalid_argument,
-                               Twine("input '") + wanted.name +
-                                   "': the model takes " + text +
-                                   ", the data have " +
-                                   tenon_type_name(given->array.type) + shape);
+      return createStringError(
+          errc::invalid_argument,
+          Twine("input '") + wanted.name + "': the model takes " + text +
+              ", the data have " + tenon_type_name(given->array.type) + shape);
     }
     NamedArray copy;
     if (Error error = copy.allocate(wanted.type, given->shape()))
@@ -171,8 +170,7 @@ CaseResult tenon::verifyData(CompileOptions options, const DataSet &data,
                      model->target.display;
     return result;
   }
-  if (Error error =
-          runAndCompare(*model, data, tolerance, threads, result))
+  if (Error error = runAndCompare(*model, data, tolerance, threads, result))
     result.problem = toString(std::move(error));
   return result;
 }

@@ -37,8 +37,8 @@ static void printTensors(const artifact::ModelInterface &model, StringRef role,
 static void printReport(const CompiledModel &model) {
   const artifact::ModelInterface &interface = model.interface;
   const Statistics &statistics = model.statistics;
-  outs() << formatv("{0,-12}{1}, {2}\n", "target",
-                    model.target.options.triple, model.target.display);
+  outs() << formatv("{0,-12}{1}, {2}\n", "target", model.target.options.triple,
+                    model.target.display);
   printTensors(interface, "input", interface.inputs);
   printTensors(interface, "output", interface.outputs);
   for (const artifact::Symbol &symbol : interface.symbols)
@@ -52,7 +52,7 @@ static void printReport(const CompiledModel &model) {
   outs() << formatv("{0,-12}{1} bytes of values", "arena",
                     statistics.slotBytes);
   if (statistics.peakBytes)
-    outs() << formatv("; {0} live at the peak, {1:F3} of it", 
+    outs() << formatv("; {0} live at the peak, {1:F3} of it",
                       statistics.peakBytes,
                       double(statistics.slotBytes) / statistics.peakBytes);
   outs() << '\n';
@@ -89,5 +89,6 @@ int tenon::runCheck(CommandArguments given) {
   if (!model)
     return code;
   printReport(*model);
+  printWeightsTable(*model, outs());
   return exitOk;
 }

@@ -55,6 +55,12 @@ int usage(const llvm::Twine &text, llvm::StringRef command);
 std::unique_ptr<CompiledModel> compileOrExplain(const CompileOptions &options,
                                                 int &code);
 
+/// What constants are stored as, if any is not what the model says.
+void printWeightsTable(const CompiledModel &model, llvm::raw_ostream &os);
+/// The same as JSON, of all constants. A code if it cannot be written.
+std::optional<int> writeWeightsReport(const CompiledModel &model,
+                                      llvm::StringRef path);
+
 /// A whole number in a range; nothing if `text` is none.
 std::optional<int64_t> parseNumber(llvm::StringRef text, int64_t lo,
                                    int64_t hi);

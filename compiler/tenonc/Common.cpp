@@ -21,6 +21,8 @@ static constexpr OptionRow rows[] = {
      "bind an input to a constant: 3, 1,2,3 or @file.npy"},
     {"--weights-format", Takes::Value, "f32|f16|int8|int4|2:4|2:4-int8",
      "how weights are stored"},
+    {"--report", Takes::Value, "FILE.json",
+     "write what each constant is stored as, and its error"},
     {"--act", Takes::Value, "int8", "quantize activations per token"},
     {"--prefix", Takes::Value, "NAME", "begins symbols and file names"},
     {"--weights", Takes::Value, "embed|file",
@@ -128,7 +130,12 @@ std::optional<int> tenon::readCompileOptions(const Arguments &arguments,
     return usage(toString(std::move(error)), "compile");
   options.target = arguments.get("--target").str();
   options.cpu = arguments.get("--mcpu").str();
+  // Names that do not exist are the command line's fault, not the model's.
+  Expected<ResolvedTarget> target = resolveTarget(options.target, options.cpu);
+  if (!target)
+    return usage(toString(target.takeError()), "compile");
   options.prefix = arguments.get("--prefix").str();
+  options.report = arguments.get("--report").str();
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   if (arguments.has("--weights")) {
     StringRef place = arguments.get("--weights");
@@ -146,9 +153,7 @@ std::optional<int> tenon::readCompileOptions(const Arguments &arguments,
       return usage("--weights-format takes " + join(std::begin(formats), std::end(formats), ", ") +
                        ", not '" + format + "'",
                    "compile");
-    if (format != "f32")
-      return fail("--weights-format=" + format +
-                  " is not implemented yet; only f32 is");
+    options.compress.weightsFormat = format.str();
   }
   if (arguments.has("--act")) {
     if (arguments.get("--act") != "int8")
@@ -167,6 +172,11 @@ tenon::compileOrExplain(const CompileOptions &options, int &code) {
       compileModel(options, diagnostics, failure);
   diagnostics.print(errs());
   code = exitOk;
+  if (model && !options.report.empty())
+    if (auto failed = writeWeightsReport(*model, options.report)) {
+      code = *failed;
+      return nullptr;
+    }
   if (model)
     return model;
   code = exitRefused;

@@ -99,20 +99,19 @@ static void compareFloats(const tenon_array &actual,
     maxAbs = std::max(maxAbs, distance);
     difference.maxUlp =
         std::max(difference.maxUlp, ulpsBetween(type, aBits, bBits));
-    double beyond =
-        distance - (tolerance.atol + tolerance.rtol * std::fabs(b));
+    double beyond = distance - (tolerance.atol + tolerance.rtol * std::fabs(b));
     if (beyond > 0)
       outliers.add(i, beyond);
   }
   difference.maxAbs = std::max(difference.maxAbs, maxAbs);
   if (maxAbs > 0)
-    difference.maxRel = std::max(difference.maxRel,
-                                 largest > 0 ? maxAbs / largest : INFINITY);
+    difference.maxRel =
+        std::max(difference.maxRel, largest > 0 ? maxAbs / largest : INFINITY);
 }
 
 static void compareIntegers(const tenon_array &actual,
-                            const tenon_array &expected,
-                            Difference &difference, Outliers &outliers) {
+                            const tenon_array &expected, Difference &difference,
+                            Outliers &outliers) {
   double largest = 0, maxAbs = 0;
   for (int64_t i = 0; i < expected.count; ++i) {
     int64_t a = integerAt(actual, i), b = integerAt(expected, i);
@@ -127,22 +126,21 @@ static void compareIntegers(const tenon_array &actual,
   }
   difference.maxAbs = std::max(difference.maxAbs, maxAbs);
   if (maxAbs > 0)
-    difference.maxRel = std::max(difference.maxRel,
-                                 largest > 0 ? maxAbs / largest : INFINITY);
+    difference.maxRel =
+        std::max(difference.maxRel, largest > 0 ? maxAbs / largest : INFINITY);
 }
 
 static std::string valueText(const tenon_array &array, int64_t i) {
   if (tenon_type_is_float(array.type))
-    return formatv("{0:E6}", tenon_float_value(
-                                 array.type, tenon_get_bits(array.type,
-                                                            array.data, i)));
+    return formatv(
+        "{0:E6}", tenon_float_value(array.type,
+                                    tenon_get_bits(array.type, array.data, i)));
   return std::to_string(integerAt(array, i));
 }
 
 Error tenon::compareOutput(StringRef name, const tenon_array &actual,
                            const tenon_array &expected,
-                           const Tolerance &tolerance,
-                           Difference &difference) {
+                           const Tolerance &tolerance, Difference &difference) {
   std::string wanted = describe(expected), found = describe(actual);
   if (wanted != found)
     return createStringError(errc::invalid_argument,

@@ -124,6 +124,7 @@ int tenon::runCompile(CommandArguments given) {
       writeArtifacts(*model, kinds, folder, isFile);
   if (!files)
     return fail(toString(files.takeError()));
+  printWeightsTable(*model, errs());
   printSummary(*model, *files);
   return exitOk;
 }

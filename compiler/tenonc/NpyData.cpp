@@ -21,8 +21,7 @@ NamedArray &NamedArray::operator=(NamedArray &&other) {
 }
 
 static Error refused(const Twine &where, const tenon_message &message) {
-  return createStringError(errc::invalid_argument,
-                           where + ": " + message.text);
+  return createStringError(errc::invalid_argument, where + ": " + message.text);
 }
 
 Error NamedArray::allocate(int32_t type, ArrayRef<int64_t> shape) {

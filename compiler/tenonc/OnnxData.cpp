@@ -65,11 +65,18 @@ struct Wire {
     type = tag & 7;
     bytes = {};
     switch (type) {
-    case 0: scalar = varint(); break;
+    case 0:
+      scalar = varint();
+      break;
     case 1:
-    case 5: bytes = take(type == 1 ? 8 : 4); break;
-    case 2: bytes = take(varint()); break;
-    default: good = false;
+    case 5:
+      bytes = take(type == 1 ? 8 : 4);
+      break;
+    case 2:
+      bytes = take(varint());
+      break;
+    default:
+      good = false;
     }
     return good;
   }
@@ -108,19 +115,32 @@ static bool readFields(StringRef bytes, Tensor &tensor) {
       tensor.dims.insert(tensor.dims.end(), dims.begin(), dims.end());
       break;
     }
-    case 2: tensor.type = static_cast<int32_t>(wire.scalar); break;
-    case 4: tensor.floats += wire.bytes; break;
+    case 2:
+      tensor.type = static_cast<int32_t>(wire.scalar);
+      break;
+    case 4:
+      tensor.floats += wire.bytes;
+      break;
     case 5:
     case 7:
-    case 11: addVarints(wire, tensor.integers); break;
-    case 8: tensor.name = wire.bytes.str(); break;
+    case 11:
+      addVarints(wire, tensor.integers);
+      break;
+    case 8:
+      tensor.name = wire.bytes.str();
+      break;
     case 9:
       tensor.raw = wire.bytes;
       tensor.hasRaw = true;
       break;
-    case 10: tensor.doubles += wire.bytes; break;
-    case 14: tensor.isExternal = wire.scalar == 1; break;
-    default: break;
+    case 10:
+      tensor.doubles += wire.bytes;
+      break;
+    case 14:
+      tensor.isExternal = wire.scalar == 1;
+      break;
+    default:
+      break;
     }
   }
   return wire.good;
@@ -183,8 +203,7 @@ static Expected<std::vector<NamedArray>> readRole(StringRef folder,
       return arrays;
     auto buffer = MemoryBuffer::getFile(path, false, false);
     if (!buffer)
-      return createStringError(buffer.getError(),
-                               "cannot read '" + path + "'");
+      return createStringError(buffer.getError(), "cannot read '" + path + "'");
     Expected<NamedArray> array = parseTensorProto((*buffer)->getBuffer());
     if (!array)
       return createStringError(errc::invalid_argument,
@@ -198,8 +217,8 @@ Expected<DataSet> tenon::readDataSet(StringRef folder) {
   DataSet set;
   set.name = sys::path::filename(folder).str();
   set.byOrder = true;
-  for (auto [role, arrays] : {std::pair("input", &set.inputs),
-                              std::pair("output", &set.outputs)}) {
+  for (auto [role, arrays] :
+       {std::pair("input", &set.inputs), std::pair("output", &set.outputs)}) {
     Expected<std::vector<NamedArray>> read = readRole(folder, role);
     if (!read)
       return read.takeError();

@@ -11,7 +11,8 @@ using namespace tenon;
 
 static constexpr CommandHelp help = {
     "ops",
-    "Lists the operators that are compiled, by domain, one to a line. Operators\n"
+    "Lists the operators that are compiled, by domain, one to a line. "
+    "Operators\n"
     "that ONNX defines by others compile too if those do.",
     "  tenonc ops\n"};
 

@@ -62,9 +62,9 @@ Error ArgumentParser::unknown(StringRef name) const {
   StringRef near = nearest(name, names);
   return createStringError(errc::invalid_argument,
                            "unknown option '" + name + "'" +
-                               (near.empty() ? std::string()
-                                             : "; did you mean " + near.str() +
-                                                   "?"));
+                               (near.empty()
+                                    ? std::string()
+                                    : "; did you mean " + near.str() + "?"));
 }
 
 Expected<Arguments>
@@ -110,8 +110,7 @@ ArgumentParser::parse(ArrayRef<const char *> arguments) const {
   return result;
 }
 
-void ArgumentParser::printHelp(const CommandHelp &help,
-                               raw_ostream &os) const {
+void ArgumentParser::printHelp(const CommandHelp &help, raw_ostream &os) const {
   os << "usage: tenonc " << help.usage << "\n\n" << help.summary << "\n";
   auto print = [&](ArrayRef<OptionRow> table) {
     for (const OptionRow &row : table) {

@@ -59,8 +59,7 @@ static std::map<std::string, Tolerance> readManifest(StringRef folder) {
   return tolerances;
 }
 
-Expected<std::vector<SuiteCase>>
-tenon::findCases(const SuiteOptions &options) {
+Expected<std::vector<SuiteCase>> tenon::findCases(const SuiteOptions &options) {
   Regex filter(options.filter.empty() ? "." : options.filter);
   std::string problem;
   if (!filter.isValid(problem))
@@ -78,8 +77,7 @@ tenon::findCases(const SuiteOptions &options) {
     StringRef name = found.folder;
     name.consume_front(options.folder);
     found.name = name.ltrim('/').str();
-    if (findDataSets(found.folder).empty() ||
-        !filter.match(found.name))
+    if (findDataSets(found.folder).empty() || !filter.match(found.name))
       continue;
     auto known = tolerances.find(found.name);
     if (known != tolerances.end())
@@ -87,9 +85,8 @@ tenon::findCases(const SuiteOptions &options) {
     cases.push_back(std::move(found));
   }
   if (code)
-    return createStringError(code, "cannot read the folder '" +
-                                       options.folder + "': " +
-                                       code.message());
+    return createStringError(code, "cannot read the folder '" + options.folder +
+                                       "': " + code.message());
   llvm::sort(cases, [](const SuiteCase &a, const SuiteCase &b) {
     return a.name < b.name;
   });

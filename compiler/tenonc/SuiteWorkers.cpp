@@ -46,8 +46,8 @@ static json::Value number(double value) {
 }
 
 [[noreturn]] static void work(const SuiteOptions &options,
-                              ArrayRef<SuiteCase> cases,
-                              ArrayRef<size_t> chunk, int pipe) {
+                              ArrayRef<SuiteCase> cases, ArrayRef<size_t> chunk,
+                              int pipe) {
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
     std::signal(signal, SIG_DFL);
   // What goes wrong here is told by the parent, once per case.
@@ -213,8 +213,7 @@ void Workers::end(Worker &worker, bool isLate) {
   if (isLate)
     result.problem = formatv("takes more than {0} s", options.secondsPerCase);
   else if (WIFSIGNALED(status))
-    result.problem =
-        std::string("crashed: ") + strsignal(WTERMSIG(status));
+    result.problem = std::string("crashed: ") + strsignal(WTERMSIG(status));
   else
     result.problem = formatv("crashed: exit code {0}", WEXITSTATUS(status));
   finish(worker.chunk.front(), std::move(result));
@@ -243,8 +242,7 @@ std::vector<SuiteResult> Workers::run() {
       entries.push_back({worker.pipe, POLLIN, 0});
     poll(entries.data(), entries.size(), 200);
     for (size_t i = workers.size(); i-- > 0;) {
-      bool isLate =
-          secondsSince(workers[i].begin) > options.secondsPerCase;
+      bool isLate = secondsSince(workers[i].begin) > options.secondsPerCase;
       bool alive = true;
       if (entries[i].revents)
         alive = read(workers[i]);

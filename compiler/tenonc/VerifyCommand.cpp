@@ -81,14 +81,14 @@ static int report(ArrayRef<Row> rows, bool asJson, bool verbose) {
                         row.result.difference.maxRel,
                         row.result.difference.maxUlp);
   }
-  std::string line = formatv("{0} passed, {1} failed, {2} skipped\n",
-                             counts[0], counts[1], counts[2]);
+  std::string line = formatv("{0} passed, {1} failed, {2} skipped\n", counts[0],
+                             counts[1], counts[2]);
   if (asJson) {
-    outs() << formatv("{0:2}\n", json::Value(json::Object{
-                                     {"passed", int64_t(counts[0])},
-                                     {"failed", int64_t(counts[1])},
-                                     {"skipped", int64_t(counts[2])},
-                                     {"cases", std::move(list)}}));
+    outs() << formatv("{0:2}\n",
+                      json::Value(json::Object{{"passed", int64_t(counts[0])},
+                                               {"failed", int64_t(counts[1])},
+                                               {"skipped", int64_t(counts[2])},
+                                               {"cases", std::move(list)}}));
     // stdout is one JSON text.
     errs() << line;
   } else {
@@ -102,9 +102,8 @@ static int report(ArrayRef<Row> rows, bool asJson, bool verbose) {
 //===----------------------------------------------------------------------===//
 
 /// Names of all inputs and outputs; the data's arrays are found by them.
-static std::optional<int> readArchive(StringRef path,
-                                      const CompileOptions &options,
-                                      DataSet &data) {
+static std::optional<int>
+readArchive(StringRef path, const CompileOptions &options, DataSet &data) {
   onnx::LoadOptions load;
   load.hasTranslator = onnx::hasTranslator;
   Expected<onnx::Model> model = onnx::loadModel(options.model, load);
@@ -156,8 +155,7 @@ static int verifyModel(const Arguments &arguments, CompileOptions options,
   std::vector<Row> results;
   for (const DataSet &set : sets) {
     Diagnostics diagnostics(options.model);
-    CaseResult one =
-        verifyData(options, set, tolerance, threads, diagnostics);
+    CaseResult one = verifyData(options, set, tolerance, threads, diagnostics);
     diagnostics.print(errs());
     if (one.failure == Failure::Internal) {
       fail(one.problem);
@@ -204,8 +202,8 @@ static int writeStatusList(StringRef path, ArrayRef<SuiteCase> cases,
   for (auto [entry, result] : zip(cases, results))
     if (!result.problem.empty()) {
       ++count;
-      os << entry.name << ' '
-         << StringRef(result.problem).split('\n').first << '\n';
+      os << entry.name << ' ' << StringRef(result.problem).split('\n').first
+         << '\n';
     }
   errs() << path << ": " << count << " of " << cases.size()
          << " cases do not pass\n";
@@ -259,9 +257,8 @@ static int verifySuite(const Arguments &arguments, SuiteOptions options,
     auto listed = list.find(entry.name);
     Row row;
     row.name = entry.name;
-    row.verdict =
-        judge(result, listed == list.end() ? nullptr : &listed->second,
-              row.message);
+    row.verdict = judge(
+        result, listed == list.end() ? nullptr : &listed->second, row.message);
     row.result = std::move(result);
     table.push_back(std::move(row));
     if (listed != list.end())
@@ -290,8 +287,7 @@ int tenon::runVerify(CommandArguments given) {
     return *code;
   StringRef format = arguments.get("--format", "text");
   if (format != "text" && format != "json")
-    return usage("--format takes text or json, not '" + format + "'",
-                 "verify");
+    return usage("--format takes text or json, not '" + format + "'", "verify");
   auto jobs = parseNumber(arguments.get("--jobs", "1"), 1, 256);
   auto threads = parseNumber(arguments.get("--threads", "1"), 1, 1024);
   auto limit = parseNumber(arguments.get("--limit", "20"), 1, 86400);
@@ -312,8 +308,7 @@ int tenon::runVerify(CommandArguments given) {
 
   bool isSuite = arguments.has("--suite");
   if (isSuite != arguments.positional.empty() ||
-      arguments.positional.size() > 1 ||
-      isSuite == arguments.has("--data"))
+      arguments.positional.size() > 1 || isSuite == arguments.has("--data"))
     return usage("verify takes MODEL --data=DIR|FILE.npz, or --suite=DIR",
                  "verify");
   if (arguments.has("--write-list") && !arguments.has("--list"))

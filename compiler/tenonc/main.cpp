@@ -79,8 +79,8 @@ int main(int argc, char **argv) {
     names.push_back(command.name);
   }
   StringRef near = nearest(name, names);
-  return usage("unknown command '" + name + "'" +
-                   (near.empty() ? std::string()
-                                 : "; did you mean " + near.str() + "?"),
-               "");
+  return usage(
+      "unknown command '" + name + "'" +
+          (near.empty() ? std::string() : "; did you mean " + near.str() + "?"),
+      "");
 }

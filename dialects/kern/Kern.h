@@ -25,8 +25,12 @@ struct StepParameters {
 inline constexpr int64_t kMapChunk = 2048;
 /// Parallel elements of the vector loop per tile of a reduction by columns.
 inline constexpr int64_t kReduceChunk = 256;
+/// Channels per tile of a scan: one vector of the widest CPU.
+inline constexpr int64_t kScanChunk = 16;
 /// The block width: columns of a panel, channels of a block.
 inline constexpr int64_t kBlock = 16;
+/// Panels of a tile whose right side is encoded.
+inline constexpr int64_t kEncodedPanels = 4;
 /// Rows that a matmul tile may hold: a multiple of every register tile.
 inline constexpr int64_t kRowBlock = 12;
 
@@ -51,6 +55,13 @@ struct MatmulNest : LoopNest {
   unsigned row = 0, panel = 0, reduction = 0; // first loop of each kind
 };
 MatmulNest loopNestOf(MatmulOp op, const nn::DimAnalysis &dims);
+
+/// Whether a matmul's right side is in panels that only a kernel for its
+/// encoding reads.
+bool readsPanels(mlir::Type rhs);
+
+/// A scan's nest (parallel..., state, time); accesses: ins, inits, results.
+LoopNest loopNestOf(ScanOp op, const nn::DimAnalysis &dims);
 
 /// How many values a combiner joins at a time.
 inline unsigned valuesOf(Combiner c) {

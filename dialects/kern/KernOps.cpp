@@ -112,6 +112,13 @@ static void appendNest(const LoopNest &nest, StepParameters &step) {
   }
 }
 
+bool kern::readsPanels(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  auto encoding =
+      dyn_cast_or_null<pack::EncodingInterface>(tensor.getEncoding());
+  return encoding && encoding.getPanelBytes(tensor);
+}
+
 static SmallVector<int64_t> stepsAlong(const LoopNest &nest, unsigned loop) {
   SmallVector<int64_t> steps;
   for (const LinearAccess &a : nest.accesses)
@@ -136,6 +143,7 @@ static LogicalResult inferShapes(ArrayAttr shapes,
 INFER_SHAPES(MapOp)
 INFER_SHAPES(ReduceOp)
 INFER_SHAPES(MatmulOp)
+INFER_SHAPES(ScanOp)
 #undef INFER_SHAPES
 
 LogicalResult EmptyOp::inferDims(const nn::DimAnalysis &,
@@ -333,7 +341,14 @@ MatmulNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
   appendAccesses(nest, {op.getLhs(), op.getRhs()}, maps.take_front(2), symbols,
                  dims);
   auto type = cast<RankedTensorType>(op.getRhs().getType());
-  if (isa_and_nonnull<pack::EncodingInterface>(type.getEncoding())) {
+  auto encoding = dyn_cast_or_null<pack::EncodingInterface>(type.getEncoding());
+  if (uint64_t bytes = encoding ? encoding.getPanelBytes(type) : 0) {
+    // The kernel knows what lies in a panel; distances are in dwords.
+    LinearAccess &rhs = nest.accesses[1];
+    rhs.offset = 0;
+    rhs.strides.assign(nest.sizes.size(), DimExpr(0));
+    rhs.strides[panel] = (int64_t)bytes / 4;
+  } else if (encoding) {
     // Panels one after another, the reductions in loop order inside each.
     LinearAccess &rhs = nest.accesses[1];
     DimExpr stride = kBlock;
@@ -414,8 +429,10 @@ StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
   StepParameters step;
   DimExpr rows = rowBlock(k);
   DimExpr rowBlocks = DimExpr::ceilDiv(m, rows);
-  // A tile is two panels wide on every CPU.
-  DimExpr columnBlocks = DimExpr::ceilDiv(nest.sizes[nest.panel], 2);
+  // How many panels wide a tile is, on every CPU.
+  DimExpr columnBlocks =
+      DimExpr::ceilDiv(nest.sizes[nest.panel],
+                       readsPanels(getRhs().getType()) ? kEncodedPanels : 2);
   step.tiles = product(sizes.take_front(nest.row)) * rowBlocks * columnBlocks;
   step.parameters = {rows, rowBlocks, columnBlocks, m,
                      getColumns().getExprs()[0]};
@@ -436,5 +453,97 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("expected loops for rows, panel, column and "
                        "reductions, but got ")
            << getSizes().getExprs().size() << " loops";
+  return success();
+}
+
+//===- Scan ----------------------------------------------------------------===//
+
+LoopNest kern::loopNestOf(ScanOp op, const nn::DimAnalysis &dims) {
+  LoopNest nest;
+  nest.sizes = op.getSizes().getExprs();
+  Dims symbols = op.getSymbols().getExprs();
+  ArrayRef<Attribute> maps = op.getMaps().getValue();
+  size_t ins = op.getIns().size(), inits = op.getInits().size();
+  appendAccesses(nest, op.getIns(), maps.take_front(ins), symbols, dims);
+  appendAccesses(nest, op.getInits(), maps.slice(ins, inits), symbols, dims);
+  appendAccesses(nest, op.getResults(), maps.drop_front(ins + inits), symbols,
+                 dims);
+  // The state's and the time's loop stay whatever their sizes.
+  unsigned state = nest.sizes.size() - 2;
+  DimExpr states = nest.sizes[state], steps = nest.sizes[state + 1];
+  nest.sizes[state] = DimExpr::symbol("states.");
+  nest.sizes[state + 1] = DimExpr::symbol("steps.");
+  unsigned bounds[] = {state, state + 1};
+  nest.simplify(bounds);
+  if (bounds[0] == 0) {
+    nest.pad(0);
+    ++bounds[0];
+  }
+  nest.sizes[bounds[0]] = states;
+  nest.sizes[bounds[0] + 1] = steps;
+  nest.parallel = bounds[0];
+  return nest;
+}
+
+/// Of each access: how it moves along the lanes, the states and time.
+static SmallVector<int64_t> stepsOf(const LoopNest &nest) {
+  SmallVector<int64_t> steps;
+  for (const LinearAccess &a : nest.accesses)
+    for (unsigned loop : {nest.parallel - 1, nest.parallel, nest.parallel + 1})
+      steps.push_back(stepClass(a.strides[loop]));
+  return steps;
+}
+
+std::string ScanOp::planKernel(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
+                            nest.parallel - 1, /*rows=*/getStateSize(),
+                            stepsOf(nest));
+  setPlanAttr(plan);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "scan " << plan << " ";
+  printTypes(getIns(), os);
+  os << "s:";
+  printTypes(getInits(), os);
+  os << "r:";
+  printTypes(getResults(), os);
+  printBody(getBody(), os);
+  return makeKey("scan",
+                 cast<ShapedType>(getResult(0).getType()).getElementType(), text);
+}
+
+StepParameters ScanOp::getStepParameters(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  ArrayRef<DimExpr> parallel = ArrayRef(nest.sizes).take_front(nest.parallel);
+  StepParameters step;
+  DimExpr chunks = DimExpr::ceilDiv(parallel.back(), kScanChunk);
+  step.tiles = product(parallel.drop_back()) * chunks;
+  step.parameters.push_back(chunks);
+  appendNest(nest, step);
+  appendConstants(getBody(), step);
+  step.flops = product(nest.sizes) * operationsIn(getBody());
+  return step;
+}
+
+LogicalResult ScanOp::verify() {
+  size_t ins = getIns().size(), inits = getInits().size();
+  if (getSizes().getExprs().size() < 2 ||
+      !getSizes().getExprs()[getSizes().getExprs().size() - 2].isConstant())
+    return emitOpError("expected loops for a state of constant size and time");
+  if (getNumResults() < inits)
+    return emitOpError("expected a final value of each of ")
+           << inits << " states, but got " << getNumResults() << " results";
+  if (getMaps().size() != ins + inits + getNumResults())
+    return emitOpError("expected a map for each in, init and result (")
+           << ins + inits + getNumResults() << "), but got "
+           << getMaps().size();
+  if (getBody().getNumArguments() != ins + inits)
+    return emitOpError("expected a body argument for each state and in (")
+           << ins + inits << "), but got " << getBody().getNumArguments();
+  if (getBody().front().getTerminator()->getNumOperands() != getNumResults())
+    return emitOpError("expected the body to yield ")
+           << getNumResults() << " values, but got "
+           << getBody().front().getTerminator()->getNumOperands();
   return success();
 }

@@ -130,6 +130,45 @@ def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
   }];
 }
 
+def Kern_ScanOp : Kern_GroupOp<"scan", [SingleBlock]> {
+  let summary = "A recurrence whose body is element-wise, with its states in registers";
+  let description = [{
+    Loops are (parallel..., state, time). Lanes are the last parallel loop, the
+    state loop (a constant, 1 if there is none) is unrolled, and all of time is
+    inside one tile. The body gets the states' elements, then those of `ins`,
+    and yields the next states, then the outputs; `kern.fold` sums over the
+    state loop. Maps are over all loops: of `ins`, of `inits`, of the results
+    (the final states, then the outputs).
+
+    The order is fixed, so that CPUs agree: time forwards, folds from state 0
+    on, and a sum one of whose terms is a product with no other reader (the
+    left one first) is a fused multiply-add.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$ins,
+                       Variadic<AnyRankedTensor>:$inits,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, Nn_DimsAttr:$symbols,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
+                       OptionalAttr<Kern_PlanAttr>:$plan);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`ins` `(` $ins^ `:` type($ins) `)`)?
+    (`inits` `(` $inits^ `:` type($inits) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `symbols` $symbols `maps` $maps `shapes` $shapes
+    (`plan` $plan^)? attr-dict-with-keyword $body `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// How many values each state element has.
+    int64_t getStateSize() {
+      auto sizes = getSizes().getExprs();
+      return sizes[sizes.size() - 2].constant();
+    }
+  }];
+}
+
 def Kern_EmptyOp : Kern_Op<"empty", [DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
   let summary = "A tensor to be filled through destinations";
   let description = "Each is a buffer of its own: two are never merged into one.";
@@ -175,6 +214,13 @@ def Kern_LoadOp : Kern_Op<"load", [Pure]> {
   let arguments = (ins AnyRankedTensor:$table, Variadic<Index>:$indices);
   let results = (outs AnyType:$result);
   let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table) `->` type($result)";
+}
+
+def Kern_FoldOp : Kern_Op<"fold", [Pure, AllTypesMatch<["value", "result"]>]> {
+  let summary = "The sum over the state loop of a scan, in its order";
+  let arguments = (ins AnyType:$value);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 def Kern_CheckOp : Kern_Op<"check", []> {

@@ -38,6 +38,7 @@ DimAnalysis::DimAnalysis(FunctionOpInterface program) {
     for (auto [value, dims] : llvm::zip(op->getResults(), results))
       if (!cast<ShapedType>(value.getType()).hasStaticShape())
         sizes[value] = dims;
+    op.describeRegions(*this);
   });
 }
 

@@ -27,9 +27,12 @@ public:
   /// Static sizes need no entry.
   Dims of(mlir::Value value) const;
   void set(mlir::Value value, Dims dims) { sizes[value] = std::move(dims); }
+  /// Before a value is destroyed: another may be made at its address.
+  void forget(mlir::Value value) { sizes.erase(value); }
   /// Infer the results of one op and remember them; sets the result types.
   llvm::LogicalResult infer(mlir::Operation *op);
 
+  /// The program's symbols, and inside a loop its own.
   SymbolRanges symbols;
 
 private:

@@ -152,6 +152,26 @@ INFER(SliceOp) {
   return success();
 }
 
+INFER(EmptyOp) {
+  results.push_back(getShape().getExprs());
+  return success();
+}
+
+INFER(InsertSliceOp) {
+  results.push_back(dims.of(getDest()));
+  return success();
+}
+
+LogicalResult InsertSliceOp::verify() {
+  auto rank = [](Value v) { return cast<ShapedType>(v.getType()).getRank(); };
+  if (rank(getSource()) != rank(getDest()) ||
+      (int64_t)getStarts().getExprs().size() != rank(getDest()))
+    return emitOpError("expected source, dest and starts of one rank, but got ")
+           << rank(getSource()) << ", " << rank(getDest()) << " and "
+           << getStarts().getExprs().size();
+  return success();
+}
+
 INFER(ConcatOp) {
   Dims all = dims.of(getInputs().front());
   size_t axis = getAxis();

@@ -15,7 +15,12 @@ def Nn_DimsOpInterface : OpInterface<"DimsOpInterface"> {
       (`dims.of(value)`), or emit an error that names what contradicts.
     }], "::llvm::LogicalResult", "inferDims",
     (ins "const ::tenon::nn::DimAnalysis &":$dims,
-         "::llvm::SmallVectorImpl<::tenon::Dims> &":$results)>
+         "::llvm::SmallVectorImpl<::tenon::Dims> &":$results)>,
+    InterfaceMethod<[{
+      Tell `dims` what the regions need: sizes of their arguments and the
+      ranges of symbols that exist only inside.
+    }], "void", "describeRegions", (ins "::tenon::nn::DimAnalysis &":$dims),
+    "", "(void)dims;">
   ];
 }
 

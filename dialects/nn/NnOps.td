@@ -164,6 +164,24 @@ def Nn_SliceOp : Nn_MoveOp<"slice"> {
                        DenseI64ArrayAttr:$steps, Nn_DimsAttr:$shape);
 }
 
+def Nn_EmptyOp : Op<Nn_Dialect, "empty", [DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
+  let summary = "A tensor to be filled by nn.insert_slice";
+  let description = "Each is a tensor of its own: two are never merged into one.";
+  let arguments = (ins Nn_DimsAttr:$shape);
+  let results = (outs Res<AnyRankedTensor, "", [MemAlloc]>:$result);
+  let assemblyFormat = "$shape attr-dict `:` type($result)";
+}
+
+def Nn_InsertSliceOp : Nn_MoveOp<"insert_slice"> {
+  let summary = "`dest` with `source` put in at `starts`";
+  let description = [{
+    The result of a loop, step by step: the carried `dest` is updated in place
+    where nobody else reads it.
+  }];
+  let arguments = (ins AnyRankedTensor:$source, AnyRankedTensor:$dest, Nn_DimsAttr:$starts);
+  let hasVerifier = 1;
+}
+
 def Nn_ConcatOp : Nn_MoveOp<"concat"> {
   let summary = "Operands one after another along an axis";
   let arguments = (ins Variadic<AnyRankedTensor>:$inputs, I64Attr:$axis);

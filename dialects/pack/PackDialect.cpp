@@ -136,16 +136,24 @@ ArrayRef<char> ConstantOp::getBytes(bool &isSplat) {
 
 LogicalResult EncodeOp::inferDims(const nn::DimAnalysis &dims,
                                   SmallVectorImpl<Dims> &results) {
-  results.push_back(dims.of(getSource()));
+  Dims shape = dims.of(getSource());
+  auto encoding = cast<EncodingInterface>(getType().getEncoding());
+  if (encoding.isFromTransposed())
+    std::swap(shape.back(), shape[shape.size() - 2]);
+  results.push_back(shape);
   return success();
 }
 
 LogicalResult EncodeOp::verify() {
   auto to = cast<RankedTensorType>(getType());
-  if (!isa_and_nonnull<EncodingInterface>(to.getEncoding()))
+  auto encoding = dyn_cast_or_null<EncodingInterface>(to.getEncoding());
+  if (!encoding)
     return emitOpError("expected a result with an encoding, but got ") << to;
   auto from = cast<RankedTensorType>(getSource().getType());
-  if (from.getShape() != to.getShape() ||
+  SmallVector<int64_t> shape(to.getShape());
+  if (encoding.isFromTransposed() && shape.size() > 1)
+    std::swap(shape.back(), shape[shape.size() - 2]);
+  if (from.getShape() != ArrayRef(shape) ||
       from.getElementType() != to.getElementType())
     return emitOpError("expected one shape and element type, but got ")
            << from << " and " << to;

@@ -21,7 +21,21 @@ def Pack_EncodingInterface : AttrInterface<"EncodingInterface"> {
     InterfaceMethod<"Expand encoded bytes to the dense row-major tensor.",
       "::llvm::Error", "decode",
       (ins "::mlir::RankedTensorType":$type, "::llvm::ArrayRef<char>":$stored,
-           "::llvm::MutableArrayRef<char>":$dense)>
+           "::llvm::MutableArrayRef<char>":$dense)>,
+    InterfaceMethod<[{
+      Bytes of one panel of 16 columns whose values are not stored as elements,
+      so that only kernels written for the encoding read them; 0: elements.
+    }], "uint64_t", "getPanelBytes", (ins "::mlir::RankedTensorType":$type),
+      [{}], [{ return 0; }]>,
+    InterfaceMethod<[{
+      Whether the dense tensor has the last two dimensions of the encoded one
+      the other way round.
+    }], "bool", "isFromTransposed", (ins), [{}], [{ return false; }]>,
+    InterfaceMethod<[{
+      Sums of squares of the dense values, and of what encoding changes in them.
+    }], "::tenon::pack::ErrorSums", "measureError",
+      (ins "::mlir::RankedTensorType":$type, "::llvm::ArrayRef<char>":$dense),
+      [{}], [{ return {}; }]>
   ];
 }
 

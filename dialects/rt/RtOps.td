@@ -37,6 +37,21 @@ def Rt_StepOp : Rt_Op<"step"> {
   let assemblyFormat = "$kernel $buffers `tiles` $tiles `parameters` $parameters `constants` $constants attr-dict";
 }
 
+def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
+  let summary = "Steps again and again; a symbol of sizes counts";
+  let description = [{
+    ```mlir
+    rt.loop "t0" trip #nn.dims<"seq"> {
+      rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
+        tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants array<i64> {flops = 0 : i64}
+    }
+    ```
+  }];
+  let arguments = (ins StrAttr:$symbol, Nn_DimsAttr:$trip);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$symbol `trip` $trip attr-dict-with-keyword $body";
+}
+
 def Rt_CheckOp : Rt_Op<"check"> {
   let summary = "Two sizes that must agree when the model runs";
   let arguments = (ins Nn_DimsAttr:$lhs, Nn_DimsAttr:$rhs, I32Attr:$status);

@@ -25,6 +25,36 @@ public:
   }
   void defineInts(const std::string &name, IntTensor contents);
   void alias(const std::string &name, const std::string &of);
+  /// Everything known about a value: a tensor, contents, or both.
+  struct Known {
+    mlir::Value value;
+    std::optional<IntTensor> ints;
+    const TensorData *constant = nullptr;
+  };
+  Known known(const std::string &name);
+  void define(const std::string &name, const Known &known);
+
+  /// Names defined while a Scope lives are forgotten when it ends: a body sees
+  /// outer names, but not the other way round.
+  class Scope {
+  public:
+    explicit Scope(GraphImporter &importer)
+        : importer(importer), values(importer.values),
+          integers(importer.integers), constants(importer.constants) {}
+    ~Scope() {
+      importer.values = std::move(values);
+      importer.integers = std::move(integers);
+      importer.constants = std::move(constants);
+    }
+
+  private:
+    GraphImporter &importer;
+    std::map<std::string, mlir::Value> values;
+    std::map<std::string, IntTensor> integers;
+    std::map<std::string, const TensorData *> constants;
+  };
+  /// A name that no symbol has, for the number of an iteration.
+  std::string freshSymbol();
 
   mlir::Location locationOf(const Node &node);
 
@@ -45,6 +75,7 @@ private:
   std::map<std::string, mlir::Value> values;
   std::map<std::string, IntTensor> integers;
   std::map<std::string, const TensorData *> constants;
+  unsigned loops = 0;
 };
 
 } // namespace tenon::onnx

@@ -1,6 +1,7 @@
 // Walks the graph: inputs become arguments, constants are referred to, integer
 // tensors that describe shapes are followed, all else goes to a translator.
 #include "frontends/onnx/GraphImporter.h"
+#include "dialects/scan/Scan.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -326,6 +327,37 @@ void GraphImporter::alias(const std::string &name, const std::string &of) {
     values[name] = it->second;
 }
 
+GraphImporter::Known GraphImporter::known(const std::string &name) {
+  Known known;
+  auto it = values.find(name);
+  if (it != values.end())
+    known.value = it->second;
+  if (const IntTensor *ints = lookupInts(name))
+    known.ints = *ints;
+  known.constant = lookupConstant(name);
+  return known;
+}
+
+void GraphImporter::define(const std::string &name, const Known &known) {
+  values.erase(name);
+  integers.erase(name);
+  constants.erase(name);
+  if (known.value)
+    values[name] = known.value;
+  if (known.ints)
+    integers[name] = *known.ints;
+  if (known.constant)
+    constants[name] = known.constant;
+}
+
+std::string GraphImporter::freshSymbol() {
+  std::string name;
+  do
+    name = "t" + std::to_string(loops++);
+  while (analysis.symbols.count(name));
+  return name;
+}
+
 void GraphImporter::defineInts(const std::string &name, IntTensor contents) {
   integers[name] = std::move(contents);
 }
@@ -570,15 +602,16 @@ const TranslatorTable &onnx::translators() {
     addWindowTranslators(t);
     addNormTranslators(t);
     addQuantTranslators(t);
+    addLoopTranslators(t);
+    addRnnTranslators(t);
     return t;
   }();
   return table;
 }
 
 bool onnx::hasTranslator(StringRef domain, StringRef opType) {
-  // Control flow is the importer's own.
-  if (domain.empty() && (opType == "If" || opType == "Loop" || opType == "Scan" ||
-                         opType == "Constant"))
+  // The importer's own.
+  if (domain.empty() && opType == "Constant")
     return true;
   return translators().count(domain.empty() ? opType.str()
                                             : (domain + "::" + opType).str());
@@ -594,7 +627,8 @@ std::vector<std::string> onnx::listTranslators() {
 OwningOpRef<ModuleOp> onnx::importModel(MLIRContext &context,
                                         const Model &model,
                                         const ImportOptions &options) {
-  context.loadDialect<func::FuncDialect, nn::NnDialect, pack::PackDialect>();
+  context.loadDialect<func::FuncDialect, nn::NnDialect, pack::PackDialect,
+                      scan::ScanDialect>();
   OpBuilder builder(&context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(
       builder, NameLoc::get(builder.getStringAttr(model.graph.name)));

@@ -114,6 +114,8 @@ void addProductTranslators(TranslatorTable &table);
 void addWindowTranslators(TranslatorTable &table);
 void addNormTranslators(TranslatorTable &table);
 void addQuantTranslators(TranslatorTable &table);
+void addLoopTranslators(TranslatorTable &table);
+void addRnnTranslators(TranslatorTable &table);
 
 /// Follows integer tensors that describe shapes. True if the node's results
 /// are known now and need no operation.

@@ -149,14 +149,21 @@ bool foldConcat(NodeContext &node) {
 bool foldSlice(NodeContext &node) {
   SmallVector<const IntTensor *> operands;
   if (!allKnown(node, operands) || operands.size() < 3 ||
-      operands[0]->shape.size() != 1 || operands[1]->values.size() != 1)
+      operands[0]->shape.empty() || operands[1]->values.size() != 1)
     return false;
   auto number = [&](size_t i, int64_t otherwise) -> std::optional<int64_t> {
     if (i >= operands.size() || !operands[i])
       return otherwise;
     return operands[i]->values[0].asConstant();
   };
-  int64_t n = operands[0]->shape[0];
+  SmallVector<int64_t> shape = operands[0]->shape;
+  auto axis = number(3, 0);
+  if (!axis)
+    return false;
+  size_t a = *axis < 0 ? *axis + (int64_t)shape.size() : *axis;
+  if (a >= shape.size())
+    return false;
+  int64_t n = shape[a];
   auto start = number(1, 0), end = number(2, n), step = number(4, 1);
   if (!start || !end || !step || *step == 0)
     return false;
@@ -164,11 +171,46 @@ bool foldSlice(NodeContext &node) {
   int64_t lo = *step > 0 ? 0 : -1, hi = *step > 0 ? n : n - 1;
   int64_t s = std::clamp(from(*start), *step > 0 ? (int64_t)0 : (int64_t)0, hi);
   int64_t e = *end < -n && *step < 0 ? -1 : std::clamp(from(*end), lo, hi + (*step < 0));
-  Dims values;
+  SmallVector<int64_t> taken;
   for (int64_t i = s; *step > 0 ? i < e : i > e; i += *step)
-    values.push_back(operands[0]->values[i]);
-  int64_t count = values.size();
-  return give(node, operands[0]->element, {count}, values);
+    taken.push_back(i);
+  int64_t outer = countOf(ArrayRef(shape).take_front(a));
+  int64_t inner = countOf(ArrayRef(shape).drop_front(a + 1));
+  Dims values;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i : taken)
+      for (int64_t k = 0; k < inner; ++k)
+        values.push_back(operands[0]->values[(o * n + i) * inner + k]);
+  shape[a] = taken.size();
+  return give(node, operands[0]->element, shape, values);
+}
+
+bool foldTranspose(NodeContext &node) {
+  const IntTensor *data = node.ints(0);
+  if (!data)
+    return false;
+  size_t rank = data->shape.size();
+  SmallVector<int64_t> permutation(node.node.getInts("perm"));
+  if (permutation.empty())
+    for (size_t i = 0; i < rank; ++i)
+      permutation.push_back(rank - 1 - i);
+  if (permutation.size() != rank)
+    return false;
+  SmallVector<int64_t> strides(rank, 1), shape;
+  for (size_t i = rank; i-- > 1;)
+    strides[i - 1] = strides[i] * data->shape[i];
+  for (int64_t p : permutation)
+    shape.push_back(data->shape[p]);
+  Dims values;
+  for (int64_t e = 0; e < countOf(shape); ++e) {
+    int64_t rest = e, at = 0;
+    for (size_t i = rank; i-- > 0;) {
+      at += rest % shape[i] * strides[permutation[i]];
+      rest /= shape[i];
+    }
+    values.push_back(data->values[at]);
+  }
+  return give(node, data->element, shape, values);
 }
 
 /// Reshape, Squeeze, Unsqueeze, Identity: the same elements.
@@ -408,6 +450,7 @@ bool onnx::foldShapeArithmetic(NodeContext &node) {
       .Case("Gather", foldGather)
       .Case("Concat", foldConcat)
       .Case("Slice", foldSlice)
+      .Case("Transpose", foldTranspose)
       .Cases("Reshape", "Squeeze", "Unsqueeze", "Identity", foldView)
       .Case("Cast", foldCast)
       .Case("Range", foldRange)

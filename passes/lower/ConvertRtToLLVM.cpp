@@ -42,6 +42,9 @@ private:
   int64_t baseNumber(rt::BufferAttr buffer);
   Value constantRecord(rt::StepOp step, int64_t node, ArrayRef<Attribute> args);
   Value stackRecord(rt::StepOp step, int64_t node);
+  void writeBlock(Block &block);
+  void writeLoop(rt::LoopOp loop);
+  void writeStep(rt::StepOp step);
 
   ModuleOp module;
   rt::ProgramOp program;
@@ -52,6 +55,10 @@ private:
   Location loc = UnknownLoc::get(b.getContext());
   SmallVector<std::string> symbols; // in the dictionary's (sorted) order
   std::map<std::string, Value> sizes;
+  // While the program is written:
+  Value model, bases, stack;
+  Block *leave = nullptr;
+  int64_t node = 0;
 };
 
 void ProgramWriter::loadSymbols(Value from) {
@@ -149,71 +156,109 @@ void ProgramWriter::writeProgram() {
   function.setVisibility_(LLVM::Visibility::Hidden);
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
-  Value model = entry->getArgument(0), bases = entry->getArgument(2);
+  model = entry->getArgument(0);
+  bases = entry->getArgument(2);
   loadSymbols(entry->getArgument(1));
 
-  Block *leave = b.createBlock(&function.getBody(), function.getBody().end(),
+  leave = b.createBlock(&function.getBody(), function.getBody().end(),
                                {i32}, {loc});
   LLVM::ReturnOp::create(b, loc, leave->getArgument(0));
   b.setInsertionPointToEnd(entry);
 
   // One record on the stack serves all steps whose sizes are known late.
   int64_t longest = 0;
-  for (auto step : program.getBody().getOps<rt::StepOp>())
-    longest = std::max<int64_t>(
-        longest, 3 + 2 * step.getBuffers().size() +
-                     step.getParameters().getExprs().size() +
-                     step.getConstants().size());
-  Value stack;
-  if (!symbols.empty())
+  bool late = !symbols.empty();
+  program.getBody().walk([&](Operation *op) {
+    late |= isa<rt::LoopOp>(op);
+    if (auto step = dyn_cast<rt::StepOp>(op))
+      longest = std::max<int64_t>(
+          longest, 3 + 2 * step.getBuffers().size() +
+                       step.getParameters().getExprs().size() +
+                       step.getConstants().size());
+  });
+  if (late)
     stack = LLVM::AllocaOp::create(b, loc, pointer, integer,
                                    constant(b.getI32Type(), longest), 16);
-  int64_t node = 0;
-  for (Operation &op : program.getBody().front()) {
-    auto step = dyn_cast<rt::StepOp>(op);
-    if (!step)
-      continue;
-    loc = step.getLoc();
-    // tiles, node, buffers, parameters, constants
-    SmallVector<DimExpr> words = {step.getTiles().getExprs()[0], node};
-    for (Attribute buffer : step.getBuffers()) {
-      words.push_back(baseNumber(cast<rt::BufferAttr>(buffer)));
-      words.push_back((int64_t)cast<rt::BufferAttr>(buffer).getOffset());
-    }
-    llvm::append_range(words, step.getParameters().getExprs());
-    for (int64_t c : step.getConstants())
-      words.push_back(c);
-    Value record;
-    if (llvm::all_of(words, [](const DimExpr &w) { return w.isConstant(); })) {
-      SmallVector<Attribute> values;
-      for (const DimExpr &w : words)
-        values.push_back(b.getI64IntegerAttr(w.constant()));
-      record = constantRecord(step, node, values);
-    } else {
-      record = stack;
-      Value kernel = LLVM::AddressOfOp::create(b, loc, pointer, step.getKernel());
-      LLVM::StoreOp::create(b, loc, kernel, stack);
-      for (auto [i, w] : llvm::enumerate(words)) {
-        Value at = LLVM::GEPOp::create(b, loc, pointer, integer, stack,
-                                       ArrayRef<LLVM::GEPArg>{(int32_t)(1 + i)});
-        Value v = evaluate(w);
-        if (facts.indexBits < 64)
-          v = LLVM::TruncOp::create(b, loc, integer, v);
-        LLVM::StoreOp::create(b, loc, v, at);
-      }
-    }
-    auto call = LLVM::CallOp::create(b, loc, TypeRange{i32}, "tenon_dispatch",
-                                     ValueRange{model, bases, record});
-    Value failed = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
-                                        call.getResult(), constant(i32, 0));
-    Block *next = b.createBlock(leave);
-    b.setInsertionPointToEnd(call->getBlock());
-    LLVM::CondBrOp::create(b, loc, failed, leave, ValueRange{call.getResult()},
-                           next, ValueRange{});
-    b.setInsertionPointToEnd(next);
-    ++node;
-  }
+  writeBlock(program.getBody().front());
   LLVM::ReturnOp::create(b, loc, constant(i32, 0));
+}
+
+void ProgramWriter::writeBlock(Block &block) {
+  for (Operation &op : block) {
+    loc = op.getLoc();
+    if (auto step = dyn_cast<rt::StepOp>(op))
+      writeStep(step);
+    else if (auto loop = dyn_cast<rt::LoopOp>(op))
+      writeLoop(loop);
+  }
+}
+
+///   br head(0)
+/// head(%t):  cond_br %t < trip, body, done
+/// body:      steps; br head(%t + 1)
+void ProgramWriter::writeLoop(rt::LoopOp loop) {
+  Value trip = evaluate(loop.getTrip().getExprs()[0]);
+  Value zero = constant(i64, 0), one = constant(i64, 1);
+  Block *before = b.getInsertionBlock();
+  Block *head = b.createBlock(leave, {i64}, {loc});
+  Block *body = b.createBlock(leave);
+  Block *done = b.createBlock(leave);
+  b.setInsertionPointToEnd(before);
+  LLVM::BrOp::create(b, loc, ValueRange{zero}, head);
+  b.setInsertionPointToEnd(head);
+  Value t = head->getArgument(0);
+  Value more = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, t, trip);
+  LLVM::CondBrOp::create(b, loc, more, body, ValueRange{}, done, ValueRange{});
+  b.setInsertionPointToEnd(body);
+  sizes[loop.getSymbol().str()] = t;
+  writeBlock(loop.getBody().front());
+  loc = loop.getLoc();
+  LLVM::BrOp::create(b, loc, ValueRange{LLVM::AddOp::create(b, loc, t, one)}, head);
+  // Blocks of the body stand before `done`, as they were made.
+  done->moveBefore(leave);
+  b.setInsertionPointToEnd(done);
+}
+
+void ProgramWriter::writeStep(rt::StepOp step) {
+  Type i32 = b.getI32Type();
+  // tiles, node, buffers, parameters, constants
+  SmallVector<DimExpr> words = {step.getTiles().getExprs()[0], node};
+  for (Attribute buffer : step.getBuffers()) {
+    words.push_back(baseNumber(cast<rt::BufferAttr>(buffer)));
+    words.push_back((int64_t)cast<rt::BufferAttr>(buffer).getOffset());
+  }
+  llvm::append_range(words, step.getParameters().getExprs());
+  for (int64_t c : step.getConstants())
+    words.push_back(c);
+  Value record;
+  if (llvm::all_of(words, [](const DimExpr &w) { return w.isConstant(); })) {
+    SmallVector<Attribute> values;
+    for (const DimExpr &w : words)
+      values.push_back(b.getI64IntegerAttr(w.constant()));
+    record = constantRecord(step, node, values);
+  } else {
+    record = stack;
+    Value kernel = LLVM::AddressOfOp::create(b, loc, pointer, step.getKernel());
+    LLVM::StoreOp::create(b, loc, kernel, stack);
+    for (auto [i, w] : llvm::enumerate(words)) {
+      Value at = LLVM::GEPOp::create(b, loc, pointer, integer, stack,
+                                     ArrayRef<LLVM::GEPArg>{(int32_t)(1 + i)});
+      Value v = evaluate(w);
+      if (facts.indexBits < 64)
+        v = LLVM::TruncOp::create(b, loc, integer, v);
+      LLVM::StoreOp::create(b, loc, v, at);
+    }
+  }
+  auto call = LLVM::CallOp::create(b, loc, TypeRange{i32}, "tenon_dispatch",
+                                   ValueRange{model, bases, record});
+  Value failed = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
+                                      call.getResult(), constant(i32, 0));
+  Block *next = b.createBlock(leave);
+  b.setInsertionPointToEnd(call->getBlock());
+  LLVM::CondBrOp::create(b, loc, failed, leave, ValueRange{call.getResult()},
+                         next, ValueRange{});
+  b.setInsertionPointToEnd(next);
+  ++node;
 }
 
 void ProgramWriter::writeOutputDims() {

@@ -26,7 +26,12 @@ struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
           TypeSwitch<Operation *, LogicalResult>(&group)
               .Case<kern::MapOp>([&](auto op) { return emitMap(frame, op); })
               .Case<kern::ReduceOp>([&](auto op) { return emitReduce(frame, op); })
-              .Case<kern::MatmulOp>([&](auto op) { return emitMatmul(frame, op); })
+              .Case<kern::MatmulOp>([&](auto op) {
+                return kern::readsPanels(op.getRhs().getType())
+                           ? emitQuantMatmul(frame, op)
+                           : emitMatmul(frame, op);
+              })
+              .Case<kern::ScanOp>([&](auto op) { return emitScan(frame, op); })
               .Default([](Operation *op) {
                 return op->emitError("no emitter writes this group");
               });

@@ -5,6 +5,7 @@
 #include "dialects/kern/Kern.h"
 #include "dialects/pack/Pack.h"
 #include "dialects/rt/Rt.h"
+#include "dialects/scan/Scan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

@@ -3,6 +3,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def PlaceCarriedPass : Pass<"tenon-place-carried", "::mlir::func::FuncOp"> {
+  let summary = "Give each tensor that a scan carries one buffer";
+  let description = [{
+    What starts a scan is copied where others see it too. The next value is
+    written over the old one where nobody reads that afterwards:
+    ```mlir
+    %h1 = kern.map ins(%x0, %h : ...)              { tanh(x + h) }
+    ```
+    becomes
+    ```mlir
+    %h1 = kern.map ins(%x0, %h : ...) dests(%h : ...) { tanh(x + h) }
+    ```
+    and elsewhere a copy into `%h` ends the step. After this pass every yielded
+    value is an update of its own argument.
+  }];
+  let dependentDialects = ["::tenon::kern::KernDialect"];
+}
+
 def PlanArenaPass : Pass<"tenon-plan-arena", "::mlir::ModuleOp"> {
   let summary = "Give every value a place, and every group a step";
   let description = [{

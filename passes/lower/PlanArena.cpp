@@ -48,6 +48,7 @@ private:
   LogicalResult planSlots();
   rt::BufferAttr placeOf(Value v);
   void emitSteps(Block *body);
+  void emitBlock(Block &block, SymbolTable &symbols, DimExpr times);
   ArrayAttr describe(bool inputs);
 
   ModuleOp module;
@@ -76,35 +77,47 @@ Value Planner::copyBefore(Operation *op, Value value) {
   Block *block = b.createBlock(&copy.getBody());
   block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
   kern::YieldOp::create(b, value.getLoc(), block->getArguments());
-  copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
+  // The plan depends on the result's sizes too.
   dims.set(copy.getResult(0), sizes);
+  copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
   return copy.getResult(0);
 }
 
 static OperandRange destsOf(Operation *op) {
   return TypeSwitch<Operation *, OperandRange>(op)
-      .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp>(
+      .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp, kern::ScanOp>(
           [](auto op) { return OperandRange(op.getDests()); })
       .Default([&](Operation *op) {
         return OperandRange(op->operand_end(), op->operand_end());
       });
 }
 
+/// Whether a value is a tensor that a scan carries, or a view of it.
+static bool isCarried(Value v) {
+  while (auto view = v.getDefiningOp<kern::ViewOp>())
+    v = view.getSource();
+  auto argument = dyn_cast<BlockArgument>(v);
+  return argument && isa<scan::ScanOp>(argument.getOwner()->getParentOp());
+}
+
 /// A destination is written in place, so nobody else may see it: one with
-/// other readers (equal fills that were merged, say) is copied first.
+/// other readers (equal fills that were merged, say) is copied first. Those
+/// that a scan carries have been looked after by PlaceCarried.
 void Planner::copyDestinations() {
   SmallVector<OpOperand *> shared;
-  for (Operation &op : program.front().without_terminator())
-    for (Value dest : destsOf(&op)) {
+  program.walk([&](Operation *op) {
+    for (Value dest : destsOf(op)) {
       Operation *def = dest.getDefiningOp();
-      bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp>(def);
-      if (own && dest.hasOneUse())
+      bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp, scan::ScanOp>(def) &&
+                 def->getBlock() == op->getBlock();
+      if ((own && dest.hasOneUse()) || isCarried(dest))
         continue;
-      for (OpOperand &operand : op.getOpOperands())
+      for (OpOperand &operand : op->getOpOperands())
         if (operand.get() == dest &&
-            operand.getOperandNumber() >= op.getNumOperands() - destsOf(&op).size())
+            operand.getOperandNumber() >= op->getNumOperands() - destsOf(op).size())
           shared.push_back(&operand);
     }
+  });
   for (OpOperand *operand : shared)
     operand->set(copyBefore(operand->getOwner(), operand->get()));
 }
@@ -125,9 +138,23 @@ void Planner::copyResults() {
   }
 }
 
-/// The value whose buffer this one is: through views and destinations.
+/// The value whose buffer this one is: through views, destinations and what
+/// scans carry.
 Value Planner::rootOf(Value v) {
-  while (Operation *def = v.getDefiningOp()) {
+  while (true) {
+    Operation *def = v.getDefiningOp();
+    if (!def) {
+      auto argument = cast<BlockArgument>(v);
+      auto loop = dyn_cast<scan::ScanOp>(argument.getOwner()->getParentOp());
+      if (!loop)
+        break;
+      v = loop.getInits()[argument.getArgNumber()];
+      continue;
+    }
+    if (auto loop = dyn_cast<scan::ScanOp>(def)) {
+      v = loop.getInits()[cast<OpResult>(v).getResultNumber()];
+      continue;
+    }
     if (auto view = dyn_cast<kern::ViewOp>(def)) {
       v = view.getSource();
       continue;
@@ -169,44 +196,60 @@ void Planner::planWeights() {
     weightBytes += kSlack;
 }
 
+/// All ops of a program and of its scans' bodies; a scan after its body.
+static void forEachOp(Block &block, llvm::function_ref<void(Operation *)> f) {
+  for (Operation &op : block.without_terminator()) {
+    if (auto loop = dyn_cast<scan::ScanOp>(op)) {
+      forEachOp(loop.getBody().front(), f);
+      f(loop.getYield());
+    }
+    f(&op);
+  }
+}
+
 LogicalResult Planner::planSlots() {
   auto ret = cast<func::ReturnOp>(program.front().getTerminator());
   for (auto [i, value] : llvm::enumerate(ret.getOperands()))
     outputOf[rootOf(value)] = i;
 
+  // Steps in order; a scan stands at its end, its body before.
+  llvm::DenseMap<Operation *, unsigned> at;
   unsigned step = 0;
+  forEachOp(program.front(), [&](Operation *op) { at[op] = step++; });
   LogicalResult ok = success();
-  auto touch = [&](Value v) {
+  // A value from outside a scan is needed until the scan's end.
+  auto touch = [&](Value v, Operation *user) {
     Value root = rootOf(v);
     auto it = slotOf.find(root);
-    if (it != slotOf.end())
-      slots[it->second].last = step;
+    if (it == slotOf.end())
+      return;
+    Operation *reader = root.getParentBlock()->findAncestorOpInBlock(*user);
+    Slot &slot = slots[it->second];
+    slot.last = std::max(slot.last, at.lookup(reader));
   };
-  for (Operation &op : program.front().without_terminator()) {
-    for (Value operand : op.getOperands())
-      touch(operand);
+  forEachOp(program.front(), [&](Operation *op) {
     if (isa<kern::GroupOpInterface, kern::EmptyOp>(op))
-      for (Value result : op.getResults()) {
+      for (Value result : op->getResults()) {
         if (rootOf(result) != result || outputOf.count(result))
           continue;
         auto type = cast<RankedTensorType>(result.getType());
         DimRange range = product(dims.of(result)).range(dims.symbols);
         unsigned bits = type.getElementType().isInteger(1)
                             ? 8 : type.getElementType().getIntOrFloatBitWidth();
-        // A bound beyond 2^48 elements is none.
         if (range.hi > (int64_t(1) << 48)) {
-          ok = op.emitError("its result has no upper bound: ")
+          ok = op->emitError("its result has no upper bound: ")
                << dimsToString(dims.of(result));
           continue;
         }
         Slot slot;
         slot.bytes = alignUp((range.hi * bits + 7) / 8 + kSlack);
-        slot.first = slot.last = step;
+        slot.first = slot.last = at[op];
         slotOf[result] = slots.size();
         slots.push_back(slot);
       }
-    ++step;
-  }
+    for (Value operand : op->getOperands())
+      touch(operand, op);
+  });
   if (failed(ok))
     return failure();
 
@@ -287,7 +330,19 @@ void Planner::emitSteps(Block *body) {
   for (auto &[offset, value, type] : weights)
     rt::WeightOp::create(b, module.getLoc(), offset, value, type);
   SymbolTable symbols(module);
-  for (Operation &op : program.front().without_terminator()) {
+  emitBlock(program.front(), symbols, 1);
+}
+
+void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
+  for (Operation &op : block.without_terminator()) {
+    if (auto loop = dyn_cast<scan::ScanOp>(op)) {
+      auto made = rt::LoopOp::create(b, op.getLoc(), loop.getSymbolAttr(),
+                                     loop.getTripAttr());
+      OpBuilder::InsertionGuard guard(b);
+      b.createBlock(&made.getBody());
+      emitBlock(loop.getBody().front(), symbols, times * loop.getTripCount());
+      continue;
+    }
     auto group = dyn_cast<kern::GroupOpInterface>(op);
     if (!group)
       continue;
@@ -300,7 +355,7 @@ void Planner::emitSteps(Block *body) {
       buffers.push_back(placeOf(operand));
     for (Value result : op.getResults())
       buffers.push_back(placeOf(result));
-    DimRange flops = step.flops.range(dims.symbols);
+    DimRange flops = (step.flops * times).range(dims.symbols);
     auto made = rt::StepOp::create(
         b, op.getLoc(), key.getValue(), b.getArrayAttr(buffers),
         nn::DimsAttr::get(b.getContext(), Dims{step.tiles}),

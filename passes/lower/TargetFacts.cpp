@@ -30,6 +30,10 @@ TargetFacts TargetFacts::of(ModuleOp module) {
         facts.registers = value.getInt();
       else if (key.getValue() == "tenon.index_bits")
         facts.indexBits = value.getInt();
+      else if (key.getValue() == "tenon.permute")
+        facts.permute = value.getInt();
+      else if (key.getValue() == "tenon.half_conversion")
+        facts.halfConversion = value.getInt();
     }
   }
   return facts;
@@ -46,7 +50,9 @@ void TargetFacts::attachTo(ModuleOp module) const {
   auto device = TargetDeviceSpecAttr::get(
       context, {entry("tenon.vector_bytes", vectorBytes),
                 entry("tenon.masks", masks), entry("tenon.registers", registers),
-                entry("tenon.index_bits", indexBits)});
+                entry("tenon.index_bits", indexBits),
+                entry("tenon.permute", permute),
+                entry("tenon.half_conversion", halfConversion)});
   DataLayoutEntryInterface cpu =
       DataLayoutEntryAttr::get(b.getStringAttr("CPU"), device);
   module->setAttr(kSpec, TargetSystemSpecAttr::get(context, {cpu}));

@@ -16,6 +16,8 @@ struct TargetFacts {
   bool masks = false;       // masked loads and stores are single instructions
   int64_t registers = 16;   // vector registers
   int64_t indexBits = 64;   // of sizes and offsets
+  bool permute = false;     // x86: a register's dwords in any order, by another
+  bool halfConversion = false; // f16 to f32 is an instruction
 
   static TargetFacts of(mlir::ModuleOp module);
   void attachTo(mlir::ModuleOp module) const;

@@ -177,7 +177,9 @@ bool Layouts::blockElementwise(Operation *op) {
     if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
       if (dims.of(v) == shape)
         channels = from.getChannels();
-  if (!channels || !shape[1].isConstant(*channels))
+  // One element in all looks like a scalar below; it gains nothing.
+  if (!channels || !shape[1].isConstant(*channels) ||
+      product(shape).isConstant(1))
     return false;
   bool whole = *channels % kBlock == 0;
   if (!whole && !keepsFinite(op)) {

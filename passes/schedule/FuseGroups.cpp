@@ -340,7 +340,7 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
   static void eraseDead(func::FuncOp program) {
     SmallVector<Operation *> ops;
     program.walk([&](Operation *op) {
-      if (op->getParentOp() == program)
+      if (op != program && isa<func::FuncOp, scan::ScanOp>(op->getParentOp()))
         ops.push_back(op);
     });
     for (Operation *op : llvm::reverse(ops))

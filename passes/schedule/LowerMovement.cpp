@@ -142,6 +142,12 @@ Value schedule::lowerMovement(KernBuilder &k, Operation *op) {
     return lowerSlice(k, slice);
   if (auto concat = dyn_cast<nn::ConcatOp>(op))
     return lowerConcat(k, concat);
+  if (auto empty = dyn_cast<nn::EmptyOp>(op))
+    return k.empty(op->getLoc(), k.elementOf(empty.getResult()),
+                   k.of(empty.getResult()));
+  if (auto insert = dyn_cast<nn::InsertSliceOp>(op))
+    return k.insert(op->getLoc(), insert.getSource(), insert.getDest(),
+                    insert.getStarts().getExprs());
   if (auto tile = dyn_cast<nn::TileOp>(op))
     return lowerTile(k, tile);
   if (auto pad = dyn_cast<nn::PadOp>(op))

@@ -115,7 +115,17 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   MLIRContext *context = k.b.getContext();
   Dims y = k.of(op.getResult()), x = k.of(op.getLhs());
   unsigned batch = y.size() - 2;
-  PanelOperand rhs = packRhs(k, loc, op.getRhs(), batch);
+  // A matrix that is encoded already has its columns in panels.
+  bool encoded = kern::readsPanels(op.getRhs().getType());
+  PanelOperand rhs =
+      encoded ? PanelOperand{op.getRhs(),
+                             AffineMap::get(batch + 3, 0,
+                                            {k.b.getAffineDimExpr(batch),
+                                             k.b.getAffineDimExpr(batch + 1) *
+                                                     kern::kBlock +
+                                                 k.b.getAffineDimExpr(batch + 2)},
+                                            context)}
+              : packRhs(k, loc, op.getRhs(), batch);
   // Loops (batch..., row, panel, column, reduction).
   unsigned loops = batch + 4, row = batch, panel = batch + 1,
            column = batch + 2, reduction = batch + 3;
@@ -142,7 +152,8 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   auto made = kern::MatmulOp::create(
       k.b, loc, TypeRange{op.getType()}, op.getLhs(), rhs.tensor, ValueRange{},
       ValueRange{}, nn::DimsAttr::get(context, sizes),
-      k.b.getI64IntegerAttr(1), k.b.getI64IntegerAttr(1),
+      // One encoded matrix serves all rows of the batch.
+      k.b.getI64IntegerAttr(encoded ? batch + 1 : 1), k.b.getI64IntegerAttr(1),
       nn::DimsAttr::get(context, Dims{y.back()}),
       nn::DimsAttr::get(context, Dims()),
       k.b.getAffineMapArrayAttr(

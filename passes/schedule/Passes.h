@@ -4,6 +4,7 @@
 
 #include "dialects/kern/Kern.h"
 #include "dialects/pack/Pack.h"
+#include "dialects/scan/Scan.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"

@@ -15,6 +15,28 @@ def ChooseLayoutsPass : Pass<"tenon-choose-layouts", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
 }
 
+def FuseScansPass : Pass<"tenon-fuse-scans", "::mlir::func::FuncOp"> {
+  let summary = "Write a scan whose body is element-wise as one group";
+  let description = [{
+    A body of element-wise operations, movement, slices at the iteration's
+    number, and sums along one small dimension of its state becomes the scalar
+    body of `kern.scan`: states in registers, all steps in one kernel, parallel
+    over channels.
+    ```mlir
+    %h1, %y1 = scan.scan "t0" trip #nn.dims<"seq"> carried(%h, %y : ...) { exp, mul, add, reduce }
+    ```
+    becomes
+    ```mlir
+    %h1, %y1 = kern.scan ins(%dt, %A, %B, %C : ...) inits(%h : ...)
+        sizes #nn.dims<1, 512, 16, "seq"> ... { math.exp, arith.mulf, arith.addf, kern.fold }
+    ```
+    Operands are read through transposes and slices outside where lanes stay
+    neighbours.
+  }];
+  let dependentDialects = ["::tenon::kern::KernDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 def LowerToKernPass : Pass<"tenon-lower-to-kern", "::mlir::func::FuncOp"> {
   let summary = "Write every nn operation as a group of work";
   let description = [{

@@ -141,6 +141,9 @@ mlir::TypedAttr identityOf(mlir::OpBuilder &b, kern::Combiner c, mlir::Type type
 mlir::LogicalResult emitMap(KernelFrame &frame, kern::MapOp op);
 mlir::LogicalResult emitReduce(KernelFrame &frame, kern::ReduceOp op);
 mlir::LogicalResult emitMatmul(KernelFrame &frame, kern::MatmulOp op);
+/// With a right side that kern::readsPanels.
+mlir::LogicalResult emitQuantMatmul(KernelFrame &frame, kern::MatmulOp op);
+mlir::LogicalResult emitScan(KernelFrame &frame, kern::ScanOp op);
 
 } // namespace tenon::lower
 

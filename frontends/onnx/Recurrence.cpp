@@ -1,0 +1,132 @@
+#include "frontends/onnx/Recurrence.h"
+
+#include "dialects/scan/Scan.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::onnx;
+
+/// What is carried must keep its type and sizes.
+static LogicalResult checkCarried(NodeContext &node, ArrayRef<Value> inits,
+                                  ArrayRef<Value> next) {
+  assert(inits.size() == next.size() && "a next value for each carried one");
+  for (auto [i, init, value] : llvm::enumerate(inits, next)) {
+    if (!value)
+      return failure();
+    if (node.elementOf(init) != node.elementOf(value))
+      return node.error() << "carried value " << i << " starts as "
+                          << node.elementOf(init) << " and goes on as "
+                          << node.elementOf(value);
+    if (node.dimsOf(init) != node.dimsOf(value))
+      return node.error() << "carried value " << i << " starts as "
+                          << dimsToString(node.dimsOf(init))
+                          << " and goes on as "
+                          << dimsToString(node.dimsOf(value))
+                          << "; one whose size changes is not compiled yet";
+  }
+  return success();
+}
+
+static Value emptyFor(NodeContext &node, const ScanStep::Output &output) {
+  Type element = node.elementOf(output.piece);
+  return node.make<nn::EmptyOp>(element, node.dimsAttr(output.shape));
+}
+
+static Value insertInto(NodeContext &node, const ScanStep::Output &output,
+                        Value dest) {
+  return node.make<nn::InsertSliceOp>(node.elementOf(dest), output.piece, dest,
+                                      node.dimsAttr(output.starts));
+}
+
+static FailureOr<SmallVector<Value>> buildOnce(NodeContext &node,
+                                               ArrayRef<Value> inits,
+                                               StepBuilder build) {
+  ScanStep step;
+  if (failed(build(DimExpr(0), inits, step)) ||
+      failed(checkCarried(node, inits, step.next)))
+    return failure();
+  for (const ScanStep::Output &output : step.outputs) {
+    bool whole = node.dimsOf(output.piece) == output.shape;
+    Value dest = output.dest;
+    if (!whole && !dest)
+      dest = emptyFor(node, output);
+    Value result = whole ? output.piece : insertInto(node, output, dest);
+    if (!result)
+      return failure();
+    step.next.push_back(result);
+  }
+  return step.next;
+}
+
+FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
+                                              const DimExpr &trip,
+                                              ArrayRef<Value> inits,
+                                              StepBuilder build) {
+  if (llvm::is_contained(inits, Value()))
+    return failure();
+  if (trip.isConstant(1))
+    return buildOnce(node, inits, build);
+
+  OpBuilder &b = node.builder;
+  nn::DimAnalysis &analysis = node.analysis;
+  std::string symbol = node.importer.freshSymbol();
+  int64_t last = trip.range(analysis.symbols).hi - 1;
+  analysis.symbols[symbol] = {0, std::max<int64_t>(last, 0)};
+  Region region;
+  Block *block = new Block;
+  region.push_back(block);
+  for (Value init : inits)
+    analysis.set(block->addArgument(init.getType(), init.getLoc()),
+                 analysis.of(init));
+
+  ScanStep step;
+  auto fill = [&]() -> LogicalResult {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(block);
+    if (failed(build(DimExpr::symbol(symbol), block->getArguments(), step)) ||
+        failed(checkCarried(node, inits, step.next)))
+      return failure();
+    for (const ScanStep::Output &output : step.outputs) {
+      if (!output.piece)
+        return failure();
+      for (const DimExpr &size : output.shape) {
+        bool moves = false;
+        size.forEachSymbol([&](StringRef s) { moves |= s == symbol; });
+        if (moves)
+          return node.error() << "an output of size "
+                              << dimsToString(output.shape)
+                              << " differs from iteration to iteration";
+      }
+      Type type = nn::tensorType(output.shape, node.elementOf(output.piece));
+      Value dest = block->addArgument(type, node.loc);
+      analysis.set(dest, output.shape);
+      step.next.push_back(insertInto(node, output, dest));
+    }
+    if (llvm::is_contained(step.next, Value()))
+      return failure();
+    scan::YieldOp::create(b, node.loc, step.next);
+    return success();
+  };
+  LogicalResult filled = fill();
+  analysis.symbols.erase(symbol);
+  if (failed(filled)) {
+    region.walk([&](Operation *op) {
+      for (Value result : op->getResults())
+        analysis.forget(result);
+    });
+    for (Value argument : block->getArguments())
+      analysis.forget(argument);
+    return failure();
+  }
+
+  SmallVector<Value> all(inits);
+  for (const ScanStep::Output &output : step.outputs)
+    all.push_back(output.dest ? output.dest : emptyFor(node, output));
+  auto op = scan::ScanOp::create(b, node.loc, TypeRange(ValueRange(all)),
+                                 b.getStringAttr(symbol),
+                                 node.dimsAttr({trip}), all);
+  op.getBody().takeBody(region);
+  for (auto [result, init] : llvm::zip(op.getResults(), all))
+    analysis.set(result, analysis.of(init));
+  return SmallVector<Value>(op.getResults());
+}
