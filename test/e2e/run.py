@@ -30,12 +30,7 @@ from support import (AARCH64, CACHE, ROOT, Program, Refused, Skip,
 TOLERANCE = 1e-4
 
 # Tests that are known not to pass: name -> reason. A pass fails then.
-PADS = ("pads that torch writes as a reversed, transposed table of constants "
-        "are not folded")
-EXPECTED_FAILURES = {
-    "model_silero": PADS,
-    "bits_silero": PADS,
-}
+EXPECTED_FAILURES = {}
 
 
 # Models: a path and the options of its compile.
