@@ -29,28 +29,35 @@ static float loadScale(const char *at, ScaleFormat format) {
   return scale;
 }
 
-/// Where value i of a block lies: the byte of column 0, and the shift in it.
-static int64_t byteOf(int64_t i, int64_t unit) {
-  return i / unit * N * 4 + i % 4;
-}
-static int shiftOf(int64_t i, int64_t unit, int bits) {
-  return i % unit / 4 * bits;
-}
+namespace {
+/// Where value i of a block lies: a byte of column 0, and the shift in it.
+struct Places {
+  std::vector<int32_t> byte, shift;
+  explicit Places(const IntCodec &codec) {
+    for (int64_t i = 0; i < codec.blockSize(); ++i) {
+      byte.push_back(i / codec.unit() * N * 4 + i % 4);
+      shift.push_back(i % codec.unit() / 4 * codec.bits);
+    }
+  }
+};
+} // namespace
 
 void IntCodec::store(const uint8_t *codes, const float *scales,
                      const uint8_t *zeroPoints, char *stored) const {
   std::memset(stored, 0, bytes());
-  int64_t scaleSize = scaleBytes() / N;
+  Places places(*this);
+  int64_t scaleSize = scaleBytes() / N, size = blockSize();
   uint8_t middle = 1 << (bits - 1);
   for (int64_t b = 0; b < blocks(); ++b, stored += blockBytes()) {
-    int64_t first = b * blockSize();
+    int64_t first = b * size, used = std::min(size, k - first);
     for (int64_t c = 0; c < N; ++c) {
       uint8_t zero = zeroPoints ? zeroPoints[b * N + c] : middle;
-      for (int64_t i = 0; i < blockSize(); ++i) {
-        // What is behind k decodes to 0.
-        uint8_t code = first + i < k ? codes[c * k + first + i] : zero;
-        stored[byteOf(i, unit()) + c * 4] |= code << shiftOf(i, unit(), bits);
-      }
+      char *column = stored + c * 4;
+      for (int64_t i = 0; i < used; ++i)
+        column[places.byte[i]] |= codes[c * k + first + i] << places.shift[i];
+      // What is behind k decodes to 0.
+      for (int64_t i = used; i < size; ++i)
+        column[places.byte[i]] |= zero << places.shift[i];
       storeScale(stored + codeBytes() + c * scaleSize, scales[b * N + c], scale);
       if (zeros)
         stored[codeBytes() + scaleBytes() + c] = zero;
@@ -74,17 +81,18 @@ void IntCodec::encode(const float *values, char *stored) const {
 }
 
 void IntCodec::decode(const char *stored, float *values) const {
-  int64_t scaleSize = scaleBytes() / N;
+  Places places(*this);
+  int64_t scaleSize = scaleBytes() / N, size = blockSize();
   int mask = (1 << bits) - 1;
   for (int64_t b = 0; b < blocks(); ++b, stored += blockBytes()) {
-    int64_t first = b * blockSize();
+    int64_t first = b * size, used = std::min(size, k - first);
     for (int64_t c = 0; c < N; ++c) {
       float s = loadScale(stored + codeBytes() + c * scaleSize, scale);
       int zero = zeros ? (uint8_t)stored[codeBytes() + scaleBytes() + c]
                        : 1 << (bits - 1);
-      for (int64_t i = 0; i < blockSize() && first + i < k; ++i) {
-        int code = (uint8_t)stored[byteOf(i, unit()) + c * 4] >>
-                       shiftOf(i, unit(), bits) & mask;
+      for (int64_t i = 0; i < used; ++i) {
+        int code =
+            (uint8_t)stored[c * 4 + places.byte[i]] >> places.shift[i] & mask;
         values[c * k + first + i] = s * (float)(code - zero);
       }
     }

@@ -60,24 +60,40 @@ float clamped(float v, float lo, float hi) {
   return v > hi ? hi : v;
 }
 
+/// Eight lanes whatever the machine's vectors are (GCC's and clang's).
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+/// Used in place of a vector argument: a result by register differs per ABI.
+struct Grid {
+  Lanes inverse, scale, lo, hi;
+  /// acc += (v - scale * code)^2
+  void add(Lanes &acc, const Lanes &v) const {
+    Lanes q = v * inverse;
+    q = q < lo ? lo : q;
+    q = q > hi ? hi : q;
+    q = (q + kMagic) - kMagic;
+    Lanes e = v - q * scale;
+    acc += e * e;
+  }
+};
+
 /// Squared error in eight lanes, lane = index mod 8, then a tree.
 float squaredError(const float *values, int64_t count, float scale, float lo,
                    float hi) {
-  float lanes[kLanes] = {}, inverse = 1 / scale;
-  auto term = [&](float v) {
-    float q = clamped(v * inverse, lo, hi);
-    q = (q + kMagic) - kMagic;
-    float e = v - q * scale;
-    return e * e;
-  };
+  const Lanes zero = {};
+  Grid grid = {zero + 1 / scale, zero + scale, zero + lo, zero + hi};
+  Lanes sum = zero, v;
   int64_t whole = count / kLanes * kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes)
-    for (int l = 0; l < kLanes; ++l)
-      lanes[l] += term(values[i + l]);
-  for (int64_t i = whole; i < count; ++i)
-    lanes[i - whole] += term(values[i]);
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    std::memcpy(&v, values + i, sizeof(v));
+    grid.add(sum, v);
+  }
+  if (whole < count) {
+    v = zero;
+    std::memcpy(&v, values + whole, 4 * (count - whole));
+    grid.add(sum, v); // zeros have no error
+  }
+  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) +
+         ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 } // namespace
 
@@ -109,9 +125,12 @@ float chooseScale(const float *values, int64_t count, int bits,
       attempt(std::fabs(extreme) / hi * (1 - 0.025f * i));
     return best;
   }
-  for (int i = 0; i < 16; ++i)
+  for (int i = 0; i < 6; ++i)
     for (float sign : {1.f, -1.f})
-      attempt(sign * extreme / lo * (1.14f - 0.035f * i));
+      attempt(sign * extreme / lo * (1.12f - 0.08f * i));
+  float coarse = best;
+  for (int i : {-2, -1, 1, 2})
+    attempt(coarse * (1 + 0.02f * i));
   return best;
 }
 
