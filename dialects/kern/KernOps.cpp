@@ -423,6 +423,10 @@ static DimExpr rowBlock(const DimExpr &k) {
 
 StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
   MatmulNest nest = loopNestOf(*this, dims);
+  assert((!readsPanels(getRhs().getType()) ||
+          nest.sizes[nest.reduction].isConstant(1) ||
+          nest.accesses[0].strides[nest.reduction].isConstant(1)) &&
+         "a kernel for an encoded side reads rows of neighbours");
   ArrayRef<DimExpr> sizes = nest.sizes;
   DimExpr m = product(sizes.slice(nest.row, nest.panel - nest.row));
   DimExpr k = product(sizes.drop_front(nest.reduction));

@@ -60,7 +60,8 @@ Value pack::makeConstant(OpBuilder &builder, Location loc,
                          RankedTensorType type, std::vector<char> bytes) {
   constexpr size_t inlineLimit = 1024;
   unsigned bits = storedBits(type.getElementType());
-  if (bytes.size() <= inlineLimit && bits >= 8 && !bytes.empty())
+  if (bytes.size() <= inlineLimit && bits >= 8 && !bytes.empty() &&
+      !type.getEncoding())
     return ConstantOp::create(builder, loc, type, denseFromBytes(type, bytes));
   auto *dialect = builder.getContext()->getOrLoadDialect<PackDialect>();
   uint64_t size = bytes.size();

@@ -602,6 +602,7 @@ const TranslatorTable &onnx::translators() {
     addWindowTranslators(t);
     addNormTranslators(t);
     addQuantTranslators(t);
+    addLowBitTranslators(t);
     addLoopTranslators(t);
     addRnnTranslators(t);
     return t;

@@ -114,6 +114,7 @@ void addProductTranslators(TranslatorTable &table);
 void addWindowTranslators(TranslatorTable &table);
 void addNormTranslators(TranslatorTable &table);
 void addQuantTranslators(TranslatorTable &table);
+void addLowBitTranslators(TranslatorTable &table);
 void addLoopTranslators(TranslatorTable &table);
 void addRnnTranslators(TranslatorTable &table);
 

@@ -58,7 +58,9 @@ static LogicalResult translateGemm(NodeContext &node) {
   Value a = node.in(0), b = node.in(1);
   if (node.node.getInt("transA", 0))
     a = swapLast(node, a);
-  if (node.node.getInt("transB", 0))
+  // An encoded matrix is [k, n] already (LowBit.h).
+  bool encoded = b && cast<RankedTensorType>(b.getType()).getEncoding();
+  if (node.node.getInt("transB", 0) && !encoded)
     b = swapLast(node, b);
   Value y = node.make<nn::MatmulOp>(node.element(0), a, b);
   y = scaled(node, y, node.node.getFloat("alpha", 1));

@@ -3,7 +3,7 @@
 //
 //   DequantizeLinear   (cast x - cast zero) * scale
 //   QLinearMatMul      quantize(cast(matmul(a - az, b - bz)) * (as * bs), ...)
-#include "frontends/onnx/OpTranslators.h"
+#include "frontends/onnx/LowBit.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -137,6 +137,8 @@ static LogicalResult translateQuantizeLinear(NodeContext &node) {
 }
 
 static LogicalResult translateDequantizeLinear(NodeContext &node) {
+  if (Value encoded = encodedDequantize(node))
+    return node.yield(encoded);
   Value x = node.in(0), scale = broadcastParameter(node, 1);
   if (!x || !scale)
     return failure();

@@ -10,6 +10,9 @@ in dialects/pack/PanelCodecs.h reads that file; then
   the decoded matrix has the error that --report says, and a sane one;
   outputs for 1, 3, 5 and 64 rows are those of the decoded matrix in float64;
   AVX2 and AVX-512 code, and any number of threads, give the same bits.
+
+Models that are quantized already keep their codes: MatMulNBits and
+DequantizeLinear of constants, against what they stand for in float64.
 """
 import argparse
 import json
@@ -114,6 +117,98 @@ def save(path, w, transposed, bias):
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
+# --- Models that are quantized already ----------------------------------------
+
+
+def save_nbits(path, k, n, bits, block, zeros, scale_type, seed):
+    """MatMulNBits with random codes; the matrix it stands for, in float64."""
+    random = np.random.default_rng(seed)
+    blocks = -(-k // block)
+    codes = random.integers(0, 2**bits, (n, blocks * block))
+    codes[:, k:] = random.integers(0, 2**bits, (n, blocks * block - k))
+    scales = (random.uniform(0.5, 1.5, (n, blocks)) / 64).astype(np.float32)
+    if scale_type == "f16 values":
+        scales = scales.astype(np.float16).astype(np.float32)
+    packed = codes.reshape(n, blocks, -1, 8 // bits)
+    packed = sum(packed[..., i] << i * bits for i in range(8 // bits))
+    tensors = [numpy_helper.from_array(packed.astype(np.uint8), "w"),
+               numpy_helper.from_array(scales, "scales")]
+    inputs = ["x", "w", "scales"]
+    points = np.full((n, blocks), 2**(bits - 1))
+    if zeros:
+        points = random.integers(0, 2**bits, (n, blocks))
+        inputs.append("zeros")
+    if zeros == "packed":
+        # Each row is padded to whole bytes.
+        padded = np.zeros((n, -(-blocks * bits // 8) * 8 // bits), int)
+        padded[:, :blocks] = points
+        padded = padded.reshape(n, -1, 8 // bits)
+        padded = sum(padded[..., i] << i * bits for i in range(8 // bits))
+        tensors.append(numpy_helper.from_array(padded.astype(np.uint8), "zeros"))
+    elif zeros == "float":
+        tensors.append(numpy_helper.from_array(points.astype(np.float32), "zeros"))
+    bias = random.standard_normal(n).astype(np.float32)
+    tensors.append(numpy_helper.from_array(bias, "b"))
+    inputs += [""] * (5 - len(inputs)) + ["b"]
+    node = helper.make_node("MatMulNBits", inputs, ["y"], name="nbits",
+                            domain="com.microsoft", K=k, N=n, bits=bits,
+                            block_size=block)
+    graph = helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info("x", T.FLOAT, ["M", k])],
+        [helper.make_tensor_value_info("y", T.FLOAT, ["M", n])], tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[
+        helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)],
+        ir_version=10), path)
+    expanded = np.repeat(scales.astype(float), block, 1), np.repeat(points, block, 1)
+    return ((codes - expanded[1]) * expanded[0])[:, :k].T, bias
+
+
+def save_dequantize(path, k, n, kind, element, transposed, seed):
+    """DequantizeLinear of a constant into MatMul or Gemm."""
+    random = np.random.default_rng(seed)
+    lo, hi = {"int8": (-128, 128), "uint8": (0, 256), "int4": (-8, 8),
+              "uint4": (0, 16)}[element]
+    codes = random.integers(lo, hi, (k, n))
+    block = 32
+    shape = {"tensor": (), "axis": (n,), "block": (-(-k // block), n)}[kind]
+    scales = np.float32(random.uniform(0.5, 1.5, shape) / 64)
+    points = random.integers(lo, hi, shape)
+    full = [np.repeat(v, block, 0)[:k] if kind == "block" else v
+            for v in (scales.astype(float), points)]
+    w = (codes - full[1]) * full[0]
+    turn = (lambda v: v.T if v.ndim == 2 else v) if transposed else (lambda v: v)
+    number = {"int8": T.INT8, "uint8": T.UINT8, "int4": T.INT4,
+              "uint4": T.UINT4}[element]
+
+    def integers(name, v):
+        v = np.ascontiguousarray(turn(np.asarray(v)))
+        if element.endswith("int8"):
+            return helper.make_tensor(name, number, v.shape, v.flatten().tolist())
+        flat = np.append(v.flatten() & 15, np.zeros(v.size % 2, int)).reshape(-1, 2)
+        return helper.make_tensor(name, number, v.shape,
+                                  (flat[:, 0] | flat[:, 1] << 4).astype(np.uint8).tobytes(),
+                                  raw=True)
+
+    tensors = [integers("q", codes), integers("z", points),
+               numpy_helper.from_array(np.ascontiguousarray(turn(scales)), "s")]
+    more = {}
+    if kind == "axis":
+        more = {"axis": 0 if transposed else 1}
+    elif kind == "block":
+        more = {"axis": 1 if transposed else 0, "block_size": block}
+    nodes = [helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"],
+                              name="w", **more)]
+    nodes.append(helper.make_node("Gemm", ["x", "w"], ["y"], name="gemm", transB=1)
+                 if transposed else
+                 helper.make_node("MatMul", ["x", "w"], ["y"], name="product"))
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", T.FLOAT, ["M", k])],
+        [helper.make_tensor_value_info("y", T.FLOAT, ["M", n])], tensors)
+    onnx.save(helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    return w, np.zeros(n)
+
+
 class Tester:
     def __init__(self, build, folder):
         self.tenonc = os.path.join(build, "bin", "tenonc")
@@ -161,7 +256,7 @@ class Tester:
         artifact, text = self.compile(model, name, "x86-64-v4",
                                       "--weights=file", f"--report={report}")
         with open(report, encoding="utf-8") as f:
-            found = [r for r in json.load(f) if r["name"] == "w"]
+            found = json.load(f)
         if k * n < 1024:
             self.check(not found, f"{label}: small, yet reported: {found}")
             return
@@ -193,6 +288,50 @@ class Tester:
             for other in others:
                 self.check(self.run(other, x, 2).tobytes() == y.tobytes(),
                            f"{label}: {rows} rows: {other} gives other bits")
+
+    def test_given(self, label, w, bias, form):
+        """A model whose codes the artifact keeps as they are."""
+        model = os.path.join(self.folder, "model.onnx")
+        report = os.path.join(self.folder, "report.json")
+        artifact, _ = self.compile(model, "f32", "x86-64-v4", f"--report={report}")
+        other, _ = self.compile(model, "f32", "x86-64-v3")
+        with open(report, encoding="utf-8") as f:
+            rows = json.load(f)
+        self.check(len(rows) == 1 and rows[0]["format"] == form and
+                   "snr_db" not in rows[0], f"{label}: not kept as {form}: {rows}")
+        for rows in ROWS:
+            x = np.random.default_rng(rows).standard_normal((rows, len(w)))
+            x = x.astype(np.float32)
+            y, expected = self.run(artifact, x), x.astype(float) @ w + bias
+            error = np.abs(y - expected).max() / np.abs(expected).max()
+            self.check(error < 1e-6, f"{label}: {rows} rows: error {error}")
+            self.check(self.run(other, x).tobytes() == y.tobytes(),
+                       f"{label}: {rows} rows: AVX2 gives other bits")
+
+    def test_nbits(self):
+        model = os.path.join(self.folder, "model.onnx")
+        # An odd number of blocks pads the rows of 4-bit zero points.
+        for k, n, bits, block, zeros, scale in (
+                (64, 48, 4, 32, "", "f16 values"), (70, 37, 4, 32, "packed", ""),
+                (100, 37, 4, 16, "float", "f16 values"), (70, 130, 8, 32, "packed", ""),
+                (40, 17, 4, 64, "packed", ""), (96, 64, 8, 16, "", "")):
+            label = f"MatMulNBits {k}x{n} bits={bits} block={block} zeros={zeros}"
+            w, bias = save_nbits(model, k, n, bits, block, zeros, scale, k + n)
+            self.test_given(label, w, bias, f"int{bits} g{block}")
+
+    def test_dequantize(self):
+        model = os.path.join(self.folder, "model.onnx")
+        for i, (kind, element) in enumerate((
+                ("tensor", "int8"), ("axis", "uint8"), ("block", "int8"),
+                ("axis", "int8"), ("block", "uint8"), ("tensor", "int4"),
+                ("axis", "uint4"), ("block", "int4"), ("block", "uint4"))):
+            for transposed in (False, True):
+                label = f"DequantizeLinear {kind} {element} transposed={transposed}"
+                w, bias = save_dequantize(model, 70, 37, kind, element,
+                                          transposed, i)
+                form = "int4" if "4" in element else "int8"
+                self.test_given(label, w, bias,
+                                form + (" g32" if kind == "block" else ""))
 
     def test_ties(self):
         """Equal magnitudes: the lower indices stay."""
@@ -251,7 +390,8 @@ def main():
                     tester.test(name, k, n, i % 2 == 1, i)
                 except (RuntimeError, AssertionError, ValueError) as error:
                     tester.check(False, f"{name} {k}x{n}: {error!r}")
-        for test in (tester.test_ties, tester.test_exact, tester.test_refusals):
+        for test in (tester.test_nbits, tester.test_dequantize, tester.test_ties,
+                     tester.test_exact, tester.test_refusals):
             try:
                 test()
             except (RuntimeError, AssertionError, ValueError) as error:

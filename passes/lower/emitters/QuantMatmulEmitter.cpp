@@ -97,7 +97,8 @@ private:
   void prefetch(Value at);
   Value loadLeft(int64_t r, Value k, bool guarded);
   Value lookup(Value dwords);
-  Values fields(Value dwords, int64_t bits);
+  static int64_t splitOf(int64_t bits) { return bits == 4 ? 20 : 16; }
+  Value codeAt(Value dwords, Value high, int64_t low, int64_t bits);
   Value pick(ArrayRef<Value> left, Value index, int64_t slot);
 
   KernelFrame &f;
@@ -222,13 +223,13 @@ void QuantMatmulEmitter::prefetch(Value at) {
         /*isWrite=*/false, /*localityHint=*/3, /*isDataCache=*/true);
 }
 
-/// lhs[r, k]; 0 behind the end, where the stored values are padding.
+/// lhs[r, k], k along neighbours (MatmulOp sees to it); 0 behind the end, where
+/// the stored values are padding.
 Value QuantMatmulEmitter::loadLeft(int64_t r, Value k, bool guarded) {
   Value at = k;
   if (guarded)
     at = f.minimum(k, f.sub(depth, f.index(1)));
-  Value v = f.load(
-      lhs, f.add(rowBase[r], f.mul(at, accesses[0].strides[reduction])));
+  Value v = f.load(lhs, f.add(rowBase[r], at));
   if (!guarded)
     return v;
   Value zero = arith::ConstantOp::create(f.b, f.loc, f.b.getF32FloatAttr(0));
@@ -247,21 +248,14 @@ Value QuantMatmulEmitter::lookup(Value dwords) {
       .getResult(0);
 }
 
-/// Values 0 .. 31 / bits of each dword, by place. Those that do not lie in a
-/// mantissa are shifted there together.
-QuantMatmulEmitter::Values QuantMatmulEmitter::fields(Value dwords,
-                                                      int64_t bits) {
-  int64_t split = bits == 4 ? 20 : 16;
-  Value high = shiftRight(dwords, split);
-  Values values;
-  for (int64_t low = 0; low < 32; low += bits) {
-    bool isHigh = low >= split;
-    int64_t at = isHigh ? low - split : low;
-    Value from = isHigh ? high : dwords;
-    values.push_back(bits == 4 && at == 0 ? lookup(from)
-                                          : field(from, at, bits));
-  }
-  return values;
+/// Value `low` / bits of each dword. Those that do not lie in a mantissa are
+/// read from `high`, the dwords shifted by splitOf(bits).
+Value QuantMatmulEmitter::codeAt(Value dwords, Value high, int64_t low,
+                                 int64_t bits) {
+  int64_t split = splitOf(bits);
+  Value from = low < split ? dwords : high;
+  int64_t at = low % split;
+  return bits == 4 && at == 0 ? lookup(from) : field(from, at, bits);
 }
 
 //===- Integers ------------------------------------------------------------===//
@@ -273,17 +267,18 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addUnits(
   return f.loop(f.index(0), units, 1, sums, [&](Value u, ValueRange carried) {
     Value here = f.add(at, f.mul(u, f.index(kern::kBlock)));
     Value first = f.add(k, f.mul(u, f.index(unit)));
-    Values next(carried);
-    SmallVector<Values> codes;
-    for (int64_t v = 0; v < vectors; ++v)
-      codes.push_back(fields(loadDwords(v, lanesAt(v, here, 32)), bits));
+    Values next(carried), dwords, high;
+    for (int64_t v = 0; v < vectors; ++v) {
+      dwords.push_back(loadDwords(v, lanesAt(v, here, 32)));
+      high.push_back(shiftRight(dwords[v], splitOf(bits)));
+    }
     prefetch(here);
     for (int64_t i = 0; i < unit; ++i) {
       // Byte i % 4, field i / 4.
       int64_t low = i % 4 * 8 + i / 4 * bits;
       Values weights;
       for (int64_t v = 0; v < vectors; ++v) {
-        Value w = codes[v][low / bits];
+        Value w = codeAt(dwords[v], high[v], low, bits);
         if (!zeros.empty())
           w = arith::SubFOp::create(f.b, f.loc, w, zeros[v]);
         weights.push_back(w);
@@ -563,7 +558,9 @@ void QuantMatmulEmitter::finishTile(Value firstPanel, ArrayRef<Values> rowAt,
                                accesses[a].strides[column]));
       };
       Values arguments = {sums[r * vectors + v]};
-      for (auto [e, buffer] : llvm::enumerate(extras)) {
+      for (const auto &entry : llvm::enumerate(extras)) {
+        size_t e = entry.index();
+        const Buffer &buffer = entry.value();
         unsigned a = 2 + e;
         Value at = place(a), stride = accesses[a].strides[column];
         switch (plan.getSteps()[a]) {

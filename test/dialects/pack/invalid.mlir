@@ -69,3 +69,41 @@ func.func @an_encoding_keeps_the_element_type(%w: tensor<4x4xf32>) {
   %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x4xf16, #pack.panels<16>>
   return
 }
+
+// -----
+
+// expected-error @below {{expected 4 or 8 bits, but got 3}}
+func.func private @integers_have_4_or_8_bits(tensor<64x32xf32, #pack.int<3, scale = f16>>)
+
+// -----
+
+// expected-error @below {{expected groups of a multiple of 8 values, but got 12}}
+func.func private @groups_are_whole_dwords(tensor<64x32xf32, #pack.int<4, group = 12, scale = f16>>)
+
+// -----
+
+// expected-error @below {{expected scales of f16 or f32, but got 'bf16'}}
+func.func private @scales_are_floats(tensor<64x32xf32, #pack.int<4, group = 32, scale = bf16>>)
+
+// -----
+
+// expected-error @below {{expected values of f32 or i8, but got 'f16'}}
+func.func private @kept_values_are_f32_or_i8(tensor<64x32xf32, #pack.two_four<f16>>)
+
+// -----
+
+// expected-error @below {{expected a matrix of static shape, but got rank 3}}
+func.func private @panels_are_of_a_matrix(tensor<2x64x32xf32, #pack.half>)
+
+// -----
+
+// expected-error @below {{expected f32 values, but got 'i32'}}
+func.func private @panels_stand_for_f32(tensor<64x32xi32, #pack.two_four<f32>>)
+
+// -----
+
+func.func @the_dense_tensor_is_transposed(%w: tensor<64x20xf32>) {
+  // expected-error @below {{expected one shape and element type}}
+  %0 = pack.encode %w : tensor<64x20xf32> to tensor<64x20xf32, #pack.half<transposed = true>>
+  return
+}
