@@ -14,6 +14,7 @@ onnx package. --json writes a row for each test.
 import argparse
 import concurrent.futures
 import contextlib
+import importlib
 import itertools
 import json
 import os
@@ -58,12 +59,24 @@ def silero():
     return package("silero-vad", "6.2.3", "silero_vad_openvino_16k.onnx"), []
 
 
-def resnet50(work, size):
+def seeded(script):
+    """A module of models/: a model with seeded weights."""
     sys.path.insert(0, os.path.join(ROOT, "test", "e2e", "models"))
+    return importlib.import_module(script)
+
+
+def mamba(work, lengths="1..256"):
     import onnx
-    from resnet50 import build
+    script = seeded("mamba")
+    path = f"{work}/mamba.onnx"
+    onnx.save(script.build(**script.SIZES), path)
+    return path, ["--dim", f"seq={lengths}"]
+
+
+def resnet50(work, size):
+    import onnx
     path = f"{work}/resnet50.onnx"
-    onnx.save(build(size), path)
+    onnx.save(seeded("resnet50").build(size), path)
     return path, ["--dim", "batch=1"]
 
 
@@ -151,6 +164,13 @@ def model_resnet50(work):
                  [{"input": image(1, 3, 64, 64)}])
 
 
+def model_mamba(work):
+    """Mamba with seeded weights, 2 layers, 1 to 256 steps, one program"""
+    model, options = mamba(work)
+    return agree(Program(model, work, *options), model,
+                 ({"x": image(1, steps, 64)} for steps in (1, 2, 17, 64, 256)))
+
+
 # What the comparisons could not cover, said once at the end.
 absent = set()
 without_digest = set()
@@ -211,6 +231,11 @@ def bits_silero(work):
     """silero, one chunk"""
     compare_bits(work, *silero(), {
         "input": image(1, 576), "state": image(2, 1, 128)})
+
+
+def bits_mamba(work):
+    """Mamba at 9 steps"""
+    compare_bits(work, *mamba(work), {"x": image(1, 9, 64)})
 
 
 def cases_to_compare(suite):
@@ -289,7 +314,8 @@ def bits_cases(work, suite, wanted=60):
 
 
 TESTS = (model_magika, model_minilm, model_ppocr_cls, model_silero,
-         model_resnet50, bits_magika, bits_minilm, bits_silero, bits_cases)
+         model_resnet50, model_mamba, bits_magika, bits_minilm, bits_silero,
+         bits_mamba, bits_cases)
 
 
 def run(test, arguments):

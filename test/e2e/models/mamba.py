@@ -74,13 +74,15 @@ def scan_body(inner, state, neg, axis):
         [numpy_helper.from_array(np.array([1], np.int64), "axis_1")])
 
 
-def build(args):
-    g = Builder(args.seed)
-    width, inner, state, rank, window = (
-        args.width, args.inner, args.state, args.rank, args.window)
+SIZES = {"layers": 2, "width": 64, "inner": 128, "state": 16, "window": 4,
+         "rank": 4, "seed": 0}
+
+
+def build(layers, width, inner, state, window, rank, seed):
+    g = Builder(seed)
     last = g.ints(-1)
     x = "x"
-    for layer in range(args.layers):
+    for layer in range(layers):
         square = g.op("Mul", x, x)
         mean = g.op("ReduceMean", square, last)
         root = g.op("Sqrt", g.op("Add", mean, g.constant(np.float32(1e-5))))
@@ -126,11 +128,10 @@ def build(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
-    for name, value in [("layers", 2), ("width", 64), ("inner", 128),
-                        ("state", 16), ("window", 4), ("rank", 4), ("seed", 0)]:
+    for name, value in SIZES.items():
         parser.add_argument("--" + name, type=int, default=value)
-    args = parser.parse_args()
-    onnx.save(build(args), args.out)
+    sizes = vars(parser.parse_args())
+    onnx.save(build(**{k: sizes[k] for k in SIZES}), sizes["out"])
 
 
 if __name__ == "__main__":
