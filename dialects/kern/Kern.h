@@ -63,6 +63,9 @@ bool readsPanels(mlir::Type rhs);
 /// A scan's nest (parallel..., state, time); accesses: ins, inits, results.
 LoopNest loopNestOf(ScanOp op, const nn::DimAnalysis &dims);
 
+/// The last operands of a group, which its results are written into.
+mlir::OperandRange destsOf(mlir::Operation *op);
+
 /// How many values a combiner joins at a time.
 inline unsigned valuesOf(Combiner c) {
   return (unsigned)c >= (unsigned)Combiner::ArgMaxFirst ? 2 : 1;

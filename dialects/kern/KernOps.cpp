@@ -5,6 +5,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/Hashing.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/SHA1.h"
 
 using namespace mlir;
@@ -128,23 +129,36 @@ static SmallVector<int64_t> stepsAlong(const LoopNest &nest, unsigned loop) {
 
 //===- Results -------------------------------------------------------------===//
 
-static LogicalResult inferShapes(ArrayAttr shapes,
+static LogicalResult inferShapes(Operation *op, ArrayAttr shapes,
                                  SmallVectorImpl<Dims> &results) {
-  for (Attribute shape : shapes)
-    results.push_back(cast<nn::DimsAttr>(shape).getExprs());
+  for (Attribute attr : shapes) {
+    auto shape = dyn_cast<nn::DimsAttr>(attr);
+    if (!shape)
+      return op->emitOpError("expected shapes as #nn.dims, but got ") << attr;
+    results.push_back(shape.getExprs());
+  }
   return success();
 }
 
 #define INFER_SHAPES(OP)                                                       \
   LogicalResult OP::inferDims(const nn::DimAnalysis &,                         \
                               SmallVectorImpl<Dims> &results) {                \
-    return inferShapes(getShapes(), results);                                  \
+    return inferShapes(*this, getShapes(), results);                           \
   }
 INFER_SHAPES(MapOp)
 INFER_SHAPES(ReduceOp)
 INFER_SHAPES(MatmulOp)
 INFER_SHAPES(ScanOp)
 #undef INFER_SHAPES
+
+OperandRange kern::destsOf(Operation *op) {
+  return llvm::TypeSwitch<Operation *, OperandRange>(op)
+      .Case<MapOp, ReduceOp, MatmulOp, ScanOp>(
+          [](auto group) { return OperandRange(group.getDests()); })
+      .Default([](Operation *other) {
+        return OperandRange(other->operand_end(), other->operand_end());
+      });
+}
 
 LogicalResult EmptyOp::inferDims(const nn::DimAnalysis &,
                                  SmallVectorImpl<Dims> &results) {
@@ -220,23 +234,6 @@ StepParameters MapOp::getStepParameters(const nn::DimAnalysis &dims) {
   appendConstants(getBody(), step);
   step.flops = product(nest.sizes) * operationsIn(getBody());
   return step;
-}
-
-LogicalResult MapOp::verify() {
-  if (getMaps().size() != getIns().size() + getNumResults())
-    return emitOpError("expected a map for each of ")
-           << getIns().size() << " ins and " << getNumResults()
-           << " results, but got " << getMaps().size();
-  for (Attribute map : getMaps())
-    if (cast<AffineMapAttr>(map).getValue().getNumDims() !=
-        getSizes().getExprs().size())
-      return emitOpError("expected maps over ")
-             << getSizes().getExprs().size() << " loops, but got " << map;
-  if (getBody().getNumArguments() != getIns().size() + getTables().size())
-    return emitOpError("expected a body argument for each of ")
-           << getIns().size() << " ins and " << getTables().size()
-           << " tables, but got " << getBody().getNumArguments();
-  return success();
 }
 
 //===- Reduce --------------------------------------------------------------===//
@@ -320,14 +317,6 @@ StepParameters ReduceOp::getStepParameters(const nn::DimAnalysis &dims) {
   appendConstants(getFinish(), step);
   step.flops = product(nest.sizes) * (operationsIn(getBody()) + DimExpr(1));
   return step;
-}
-
-LogicalResult ReduceOp::verify() {
-  size_t expected = getIns().size() + getExtras().size() + getNumResults();
-  if (getMaps().size() != expected)
-    return emitOpError("expected a map for each in, extra and result (")
-           << expected << "), but got " << getMaps().size();
-  return success();
 }
 
 //===- Matmul --------------------------------------------------------------===//
@@ -447,19 +436,6 @@ StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
   return step;
 }
 
-LogicalResult MatmulOp::verify() {
-  size_t expected = 2 + getExtras().size() + getNumResults();
-  if (getMaps().size() != expected)
-    return emitOpError("expected a map for each operand and result (")
-           << expected << "), but got " << getMaps().size();
-  if (getRows() < 1 || getReductions() < 1 ||
-      getSizes().getExprs().size() < getRows() + getReductions() + 2)
-    return emitOpError("expected loops for rows, panel, column and "
-                       "reductions, but got ")
-           << getSizes().getExprs().size() << " loops";
-  return success();
-}
-
 //===- Scan ----------------------------------------------------------------===//
 
 LoopNest kern::loopNestOf(ScanOp op, const nn::DimAnalysis &dims) {
@@ -528,26 +504,4 @@ StepParameters ScanOp::getStepParameters(const nn::DimAnalysis &dims) {
   appendConstants(getBody(), step);
   step.flops = product(nest.sizes) * operationsIn(getBody());
   return step;
-}
-
-LogicalResult ScanOp::verify() {
-  size_t ins = getIns().size(), inits = getInits().size();
-  if (getSizes().getExprs().size() < 2 ||
-      !getSizes().getExprs()[getSizes().getExprs().size() - 2].isConstant())
-    return emitOpError("expected loops for a state of constant size and time");
-  if (getNumResults() < inits)
-    return emitOpError("expected a final value of each of ")
-           << inits << " states, but got " << getNumResults() << " results";
-  if (getMaps().size() != ins + inits + getNumResults())
-    return emitOpError("expected a map for each in, init and result (")
-           << ins + inits + getNumResults() << "), but got "
-           << getMaps().size();
-  if (getBody().getNumArguments() != ins + inits)
-    return emitOpError("expected a body argument for each state and in (")
-           << ins + inits << "), but got " << getBody().getNumArguments();
-  if (getBody().front().getTerminator()->getNumOperands() != getNumResults())
-    return emitOpError("expected the body to yield ")
-           << getNumResults() << " values, but got "
-           << getBody().front().getTerminator()->getNumOperands();
-  return success();
 }

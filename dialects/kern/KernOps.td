@@ -188,7 +188,8 @@ def Kern_ViewOp : Kern_Op<"view", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInte
 // Inside bodies
 //===----------------------------------------------------------------------===//
 
-def Kern_YieldOp : Kern_Op<"yield", [Pure, Terminator, ReturnLike]> {
+def Kern_YieldOp : Kern_Op<"yield", [Pure, Terminator, ReturnLike,
+    ParentOneOf<["MapOp", "ReduceOp", "MatmulOp", "ScanOp"]>]> {
   let summary = "The values a body gives";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

@@ -1,6 +1,7 @@
 #include "dialects/nn/DimAnalysis.h"
 
 #include "dialects/nn/Nn.h"
+#include "llvm/ADT/Twine.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -25,10 +26,23 @@ void nn::setSymbols(Operation *program, const SymbolRanges &symbols) {
 }
 
 DimAnalysis::DimAnalysis(FunctionOpInterface program) {
+  if (program.isExternal())
+    return;
   symbols = getSymbols(program);
-  for (unsigned i = 0; i < program.getNumArguments(); ++i)
-    if (auto shape = program.getArgAttrOfType<DimsAttr>(i, kShapeAttr))
-      sizes[program.getArgument(i)] = shape.getExprs();
+  for (unsigned i = 0; i < program.getNumArguments(); ++i) {
+    BlockArgument argument = program.getArgument(i);
+    auto type = dyn_cast<RankedTensorType>(argument.getType());
+    if (auto shape = program.getArgAttrOfType<DimsAttr>(i, kShapeAttr)) {
+      sizes[argument] = shape.getExprs();
+    } else if (type && !type.hasStaticShape()) {
+      emitError(argument.getLoc())
+          << "expected " << kShapeAttr << " on argument " << i
+          << ", whose type " << type << " has sizes known only at run time";
+      valid = false;
+    }
+  }
+  if (!valid)
+    return;
   program->walk<WalkOrder::PreOrder>([&](DimsOpInterface op) {
     SmallVector<Dims> results;
     if (failed(op.inferDims(*this, results))) {
@@ -52,7 +66,7 @@ Dims DimAnalysis::of(Value value) const {
     // Only ill-formed programs have a `?` of unknown size; a name that no
     // symbol has makes every use of it an error downstream.
     dims.push_back(ShapedType::isDynamic(size)
-                       ? DimExpr::symbol("unknown." + std::to_string(i))
+                       ? DimExpr::symbol((kUnknownSize + llvm::Twine(i)).str())
                        : DimExpr(size));
   return dims;
 }
@@ -67,5 +81,5 @@ LogicalResult DimAnalysis::infer(Operation *op) {
     value.setType(tensorType(dims, element));
     sizes[value] = dims;
   }
-  return success();
+  return verifyInferredDims(op);
 }

@@ -44,10 +44,14 @@ private:
 inline constexpr llvm::StringLiteral kShapeAttr = "nn.shape";
 inline constexpr llvm::StringLiteral kSymbolsAttr = "nn.symbols";
 inline constexpr llvm::StringLiteral kNameAttr = "nn.name";
+/// A `?` of which nothing is known is a symbol that begins so.
+inline constexpr llvm::StringLiteral kUnknownSize = "unknown.";
 
 /// The symbols of a program with their bounds.
 SymbolRanges getSymbols(mlir::Operation *program);
 void setSymbols(mlir::Operation *program, const SymbolRanges &symbols);
+/// Whether this is a dictionary of symbols with their bounds.
+llvm::LogicalResult verifySymbols(mlir::Operation *op, mlir::Attribute symbols);
 
 } // namespace tenon::nn
 

@@ -11,6 +11,12 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+namespace tenon::nn {
+/// Verifies DimsOpInterface: the inferred sizes against the result types, and
+/// for an operation of this dialect its element types.
+llvm::LogicalResult verifyInferredDims(mlir::Operation *op);
+} // namespace tenon::nn
+
 #include "dialects/nn/NnDialect.h.inc"
 #include "dialects/nn/NnEnums.h.inc"
 #include "dialects/nn/NnOpInterfaces.h.inc"

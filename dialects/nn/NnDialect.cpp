@@ -66,6 +66,53 @@ Attribute DimsAttr::parse(AsmParser &parser, Type) {
   return DimsAttr::get(parser.getContext(), exprs);
 }
 
+//===- Attributes of a program ---------------------------------------------===//
+
+LogicalResult nn::verifySymbols(Operation *op, Attribute value) {
+  auto dict = dyn_cast<DictionaryAttr>(value);
+  if (!dict)
+    return op->emitError("expected ")
+           << kSymbolsAttr << " to be a dictionary, but got " << value;
+  for (NamedAttribute symbol : dict) {
+    auto bounds = dyn_cast<DenseI64ArrayAttr>(symbol.getValue());
+    if (!bounds || bounds.size() != 2 || bounds[0] < 0 ||
+        bounds[0] > bounds[1])
+      return op->emitError("expected bounds such as array<i64: 1, 512> of the "
+                           "symbol '")
+             << symbol.getName().getValue() << "', but got "
+             << symbol.getValue();
+  }
+  return success();
+}
+
+LogicalResult NnDialect::verifyOperationAttribute(Operation *op,
+                                                  NamedAttribute attribute) {
+  if (attribute.getName() == kSymbolsAttr)
+    return verifySymbols(op, attribute.getValue());
+  return success();
+}
+
+LogicalResult NnDialect::verifyRegionArgAttribute(Operation *op, unsigned,
+                                                  unsigned index,
+                                                  NamedAttribute attribute) {
+  if (attribute.getName() == kNameAttr && !isa<StringAttr>(attribute.getValue()))
+    return op->emitError("expected ")
+           << kNameAttr << " of argument " << index
+           << " to be a string, but got " << attribute.getValue();
+  auto program = dyn_cast<FunctionOpInterface>(op);
+  if (attribute.getName() != kShapeAttr || !program)
+    return success();
+  auto type = dyn_cast<RankedTensorType>(program.getArgumentTypes()[index]);
+  auto shape = dyn_cast<DimsAttr>(attribute.getValue());
+  if (!type || !shape ||
+      tensorType(shape.getExprs(), type.getElementType()) != type)
+    return op->emitError("expected ")
+           << kShapeAttr << " of argument " << index << " to fit its type "
+           << program.getArgumentTypes()[index] << ", but got "
+           << attribute.getValue();
+  return success();
+}
+
 //===- Types ---------------------------------------------------------------===//
 
 RankedTensorType nn::tensorType(ArrayRef<DimExpr> dims, Type element) {

@@ -14,6 +14,8 @@ def Nn_Dialect : Dialect {
     over the program's symbols comes from DimAnalysis.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
 }
 
 #endif

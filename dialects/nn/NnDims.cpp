@@ -1,6 +1,7 @@
-// The result sizes of every nn operation: shape inference while importing and
-// DimAnalysis afterwards.
-#include "dialects/nn/Nn.h"
+// The result sizes of nn operations: shape inference while importing and
+// DimAnalysis afterwards. Those of windows are in NnWindowDims.cpp.
+#include "dialects/nn/DimChecks.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -40,6 +41,23 @@ static LogicalResult inferBroadcast(Operation *op, const DimAnalysis &dims,
   }
   results.push_back(all);
   return success();
+}
+
+//===- What attributes must be ---------------------------------------------===//
+
+static LogicalResult expectAxis(Operation *op, int64_t axis, size_t rank) {
+  if (axis >= 0 && axis < (int64_t)rank)
+    return success();
+  return op->emitOpError("expected an axis below the rank ")
+         << rank << ", but got " << axis;
+}
+
+static LogicalResult expectRank(Operation *op, StringRef what,
+                                ArrayRef<DimExpr> dims, size_t rank) {
+  if (dims.size() == rank)
+    return success();
+  return op->emitOpError("expected ")
+         << what << " of rank " << rank << ", but got " << dimsToString(dims);
 }
 
 #define ELEMENTWISE(OP)                                                        \
@@ -102,6 +120,12 @@ ELEMENTWISE(QuantizeOp)
                               SmallVectorImpl<Dims> &results)
 
 INFER(DimsOp) {
+  DimExpr count = product(getShape().getExprs());
+  if (!count.isConstant((int64_t)getValues().getExprs().size()))
+    return emitOpError("expected ")
+           << count.str() << " values for the shape "
+           << dimsToString(getShape().getExprs()) << ", but got "
+           << getValues().getExprs().size();
   results.push_back(getShape().getExprs());
   return success();
 }
@@ -148,7 +172,25 @@ INFER(TransposeOp) {
 }
 
 INFER(SliceOp) {
-  results.push_back(getShape().getExprs());
+  Dims from = dims.of(getInput()), starts = getStarts().getExprs(),
+       shape = getShape().getExprs();
+  if (failed(expectCount(*this, "starts", starts.size(), from.size())) ||
+      failed(expectCount(*this, "steps", getSteps().size(), from.size())) ||
+      failed(expectCount(*this, "shape", shape.size(), from.size())))
+    return failure();
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (shape[i].isConstant(0))
+      continue;
+    DimExpr last = starts[i] + (shape[i] - DimExpr(1)) * DimExpr(getSteps()[i]);
+    for (const DimExpr &e : {starts[i], last})
+      if (e.isConstant() &&
+          (e.constant() < 0 ||
+           (from[i].isConstant() && e.constant() >= from[i].constant())))
+        return emitOpError("expected elements inside ")
+               << dimsToString(from) << ", but dimension " << i
+               << " is read at " << e.constant();
+  }
+  results.push_back(shape);
   return success();
 }
 
@@ -169,15 +211,26 @@ LogicalResult InsertSliceOp::verify() {
     return emitOpError("expected source, dest and starts of one rank, but got ")
            << rank(getSource()) << ", " << rank(getDest()) << " and "
            << getStarts().getExprs().size();
+  auto source = cast<RankedTensorType>(getSource().getType());
+  auto dest = cast<RankedTensorType>(getDest().getType());
+  for (auto [i, start] : llvm::enumerate(getStarts().getExprs()))
+    if (start.isConstant() &&
+        (start.constant() < 0 ||
+         (!source.isDynamicDim(i) && !dest.isDynamicDim(i) &&
+          start.constant() + source.getDimSize(i) > dest.getDimSize(i))))
+      return emitOpError("expected the source inside ")
+             << dest << ", but it starts at " << start.constant()
+             << " in dimension " << i;
   return success();
 }
 
 INFER(ConcatOp) {
+  if (getInputs().empty())
+    return emitOpError("expected one input or more");
   Dims all = dims.of(getInputs().front());
   size_t axis = getAxis();
-  if (axis >= all.size())
-    return emitOpError("expected an axis below the rank ")
-           << all.size() << ", but got " << axis;
+  if (failed(expectAxis(*this, getAxis(), all.size())))
+    return failure();
   for (Value input : getInputs().drop_front()) {
     Dims mine = dims.of(input);
     if (mine.size() != all.size())
@@ -201,9 +254,12 @@ INFER(ConcatOp) {
 
 INFER(PadOp) {
   Dims all = dims.of(getInput());
-  if (getLow().getExprs().size() != all.size() ||
-      getHigh().getExprs().size() != all.size())
-    return emitOpError("expected one pad per dimension");
+  if (failed(expectCount(*this, "low", getLow().getExprs().size(),
+                         all.size())) ||
+      failed(expectCount(*this, "high", getHigh().getExprs().size(),
+                         all.size())) ||
+      (getValue() && failed(expectRank(*this, "a value", dims.of(getValue()), 0))))
+    return failure();
   for (size_t i = 0; i < all.size(); ++i)
     all[i] = all[i] + getLow().getExprs()[i] + getHigh().getExprs()[i];
   results.push_back(all);
@@ -212,8 +268,9 @@ INFER(PadOp) {
 
 INFER(TileOp) {
   Dims all = dims.of(getInput());
-  if (getRepeats().getExprs().size() != all.size())
-    return emitOpError("expected one repeat per dimension");
+  if (failed(expectCount(*this, "repeats", getRepeats().getExprs().size(),
+                         all.size())))
+    return failure();
   for (size_t i = 0; i < all.size(); ++i)
     all[i] *= getRepeats().getExprs()[i];
   results.push_back(all);
@@ -221,6 +278,10 @@ INFER(TileOp) {
 }
 
 INFER(IotaOp) {
+  if (failed(expectRank(*this, "start", dims.of(getStart()), 0)) ||
+      failed(expectRank(*this, "delta", dims.of(getDelta()), 0)) ||
+      failed(expectRank(*this, "a shape", getShape().getExprs(), 1)))
+    return failure();
   results.push_back(getShape().getExprs());
   return success();
 }
@@ -234,10 +295,16 @@ INFER(TriluOp) {
 }
 
 INFER(OneHotOp) {
-  Dims all = dims.of(getIndices());
-  if (getAxis() > (int64_t)all.size())
+  Dims all = dims.of(getIndices()), values = dims.of(getValues());
+  if (getAxis() > all.size())
     return emitOpError("expected an axis up to ")
            << all.size() << ", but got " << getAxis();
+  if (failed(expectRank(*this, "a depth", getDepth().getExprs(), 1)) ||
+      failed(expectRank(*this, "values", values, 1)))
+    return failure();
+  if (contradict(values[0], 2))
+    return emitOpError("expected 2 values, off and on, but got ")
+           << values[0].str();
   all.insert(all.begin() + getAxis(), getDepth().getExprs()[0]);
   results.push_back(all);
   return success();
@@ -246,9 +313,8 @@ INFER(OneHotOp) {
 INFER(GatherOp) {
   Dims data = dims.of(getData()), indices = dims.of(getIndices());
   size_t axis = getAxis();
-  if (axis >= data.size())
-    return emitOpError("expected an axis below the rank ")
-           << data.size() << ", but got " << axis;
+  if (failed(expectAxis(*this, getAxis(), data.size())))
+    return failure();
   Dims all(data.begin(), data.begin() + axis);
   all.append(indices.begin(), indices.end());
   all.append(data.begin() + axis + 1, data.end());
@@ -258,7 +324,11 @@ INFER(GatherOp) {
 
 INFER(GatherElementsOp) {
   if (dims.of(getData()).size() != dims.of(getIndices()).size())
-    return emitOpError("expected data and indices of one rank");
+    return emitOpError("expected data and indices of one rank, but got ")
+           << dimsToString(dims.of(getData())) << " and "
+           << dimsToString(dims.of(getIndices()));
+  if (failed(expectAxis(*this, getAxis(), dims.of(getData()).size())))
+    return failure();
   results.push_back(dims.of(getIndices()));
   return success();
 }
@@ -266,8 +336,15 @@ INFER(GatherElementsOp) {
 INFER(GatherNdOp) {
   Dims data = dims.of(getData()), indices = dims.of(getIndices());
   if (indices.empty() || !indices.back().isConstant())
-    return emitOpError("expected the last dimension of indices to be known");
+    return emitOpError("expected the last dimension of indices to be known, "
+                       "but got ")
+           << dimsToString(indices);
   int64_t tuple = indices.back().constant(), batch = getBatchDims();
+  if (batch < 0 || batch >= (int64_t)indices.size() ||
+      batch > (int64_t)data.size())
+    return emitOpError("expected batch dimensions that data and indices have, "
+                       "but got ")
+           << batch;
   if (batch + tuple > (int64_t)data.size())
     return emitOpError("expected index tuples of at most ")
            << data.size() - batch << " elements, but got " << tuple;
@@ -278,6 +355,27 @@ INFER(GatherNdOp) {
 }
 
 INFER(ResizeOp) {
+  size_t rank = dims.of(getInput()).size();
+  if (failed(expectCount(*this, "shape", getShape().getExprs().size(), rank)) ||
+      failed(expectCount(*this, "scales", getScales().size(), rank)))
+    return failure();
+  if (!getRoi().empty() && getRoi().size() != 2 * rank)
+    return emitOpError("expected no roi or ")
+           << 2 * rank << " numbers, but got " << getRoi().size();
+  auto oneOf = [&](StringRef value, ArrayRef<StringRef> known) {
+    if (llvm::is_contained(known, value))
+      return true;
+    emitOpError("expected one of ")
+        << llvm::join(known, ", ") << ", but got " << value;
+    return false;
+  };
+  if (!oneOf(getMode(), {"nearest", "linear", "cubic"}) ||
+      !oneOf(getCoordinates(),
+             {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+              "align_corners", "asymmetric", "tf_crop_and_resize"}) ||
+      !oneOf(getNearest(), {"round_prefer_floor", "round_prefer_ceil", "floor",
+                            "ceil"}))
+    return failure();
   results.push_back(getShape().getExprs());
   return success();
 }
@@ -294,31 +392,63 @@ static Dims dropAxes(Dims all, ArrayRef<int64_t> axes, bool keep) {
 }
 
 INFER(ReduceOp) {
-  results.push_back(dropAxes(dims.of(getInput()), getAxes(), getKeepdims()));
+  Dims all = dims.of(getInput());
+  SmallVector<bool> seen(all.size(), false);
+  for (int64_t axis : getAxes()) {
+    if (failed(expectAxis(*this, axis, all.size())))
+      return failure();
+    if (seen[axis])
+      return emitOpError("expected each axis once, but got [")
+             << getAxes() << "]";
+    seen[axis] = true;
+  }
+  results.push_back(dropAxes(all, getAxes(), getKeepdims()));
   return success();
 }
 INFER(ArgReduceOp) {
-  results.push_back(dropAxes(dims.of(getInput()), {(int64_t)getAxis()},
-                             getKeepdims()));
+  Dims all = dims.of(getInput());
+  if (failed(expectAxis(*this, getAxis(), all.size())))
+    return failure();
+  results.push_back(dropAxes(all, {(int64_t)getAxis()}, getKeepdims()));
   return success();
 }
-INFER(SoftmaxOp) {
-  results.push_back(dims.of(getInput()));
-  return success();
+
+/// Operations along an axis that keep the shape.
+template <typename Op>
+static LogicalResult inferAlongAxis(Op op, const DimAnalysis &dims,
+                                    SmallVectorImpl<Dims> &results) {
+  results.push_back(dims.of(op.getInput()));
+  return expectAxis(op, op.getAxis(), results.back().size());
+}
+INFER(SoftmaxOp) { return inferAlongAxis(*this, dims, results); }
+INFER(CumulateOp) {
+  if (getKind() != ReduceKind::Sum && getKind() != ReduceKind::Prod)
+    return emitOpError("expected sum or prod, but got ")
+           << stringifyReduceKind(getKind());
+  return inferAlongAxis(*this, dims, results);
 }
 INFER(NormOp) {
-  results.push_back(dims.of(getInput()));
-  return success();
-}
-INFER(CumulateOp) {
-  results.push_back(dims.of(getInput()));
-  return success();
+  Dims all = dims.of(getInput());
+  for (Value v : {getScale(), getBias()}) {
+    if (!v)
+      continue;
+    Dims mine = dims.of(v);
+    std::optional<Dims> both = broadcastDims(all, mine);
+    if (!both || both->size() != all.size() ||
+        llvm::any_of(llvm::zip(*both, all),
+                     [](auto pair) { return contradict(std::get<0>(pair),
+                                                       std::get<1>(pair)); }))
+      return emitOpError("expected scale and bias that broadcast to ")
+             << dimsToString(all) << ", but got " << dimsToString(mine);
+  }
+  return inferAlongAxis(*this, dims, results);
 }
 
 INFER(MatmulOp) {
   Dims a = dims.of(getLhs()), b = dims.of(getRhs());
   if (a.size() < 2 || b.size() < 2)
-    return emitOpError("expected operands of rank 2 or more");
+    return emitOpError("expected operands of rank 2 or more, but got ")
+           << dimsToString(a) << " and " << dimsToString(b);
   const DimExpr &ka = a.back(), &kb = b[b.size() - 2];
   if (ka.isConstant() && kb.isConstant() && ka != kb)
     return emitOpError("expected inner dimensions that agree, but got ")
@@ -333,85 +463,4 @@ INFER(MatmulOp) {
   return success();
 }
 
-INFER(ConvOp) {
-  Dims x = dims.of(getInput()), w = dims.of(getWeights());
-  if (getBlocked() && x.size() == w.size() + 1) {
-    // The channels were checked when the blocks were chosen.
-    x.pop_back();
-    x[1] = w[1] * DimExpr(getGroup());
-  }
-  size_t spatial = x.size() - 2;
-  if (x.size() < 3 || w.size() != x.size() || getStrides().size() != spatial ||
-      getDilations().size() != spatial)
-    return emitOpError("expected input and weights of one rank of 3 or more, "
-                       "but got ")
-           << dimsToString(x) << " and " << dimsToString(w);
-  if (x[1].isConstant() && w[1].isConstant() &&
-      x[1].constant() != w[1].constant() * (int64_t)getGroup())
-    return emitOpError("expected ")
-           << w[1].constant() * (int64_t)getGroup()
-           << " input channels (weights' " << w[1].str() << " times group "
-           << getGroup() << "), but got " << x[1].str();
-  Dims all = {x[0], w[0]};
-  for (size_t i = 0; i < spatial; ++i) {
-    DimExpr window =
-        (w[2 + i] - DimExpr(1)) * DimExpr(getDilations()[i]) + DimExpr(1);
-    DimExpr padded =
-        x[2 + i] + getLow().getExprs()[i] + getHigh().getExprs()[i];
-    all.push_back(DimExpr::floorDiv(padded - window, getStrides()[i]) +
-                  DimExpr(1));
-  }
-  if (getBlocked()) {
-    all[1] = DimExpr::ceilDiv(all[1], 16);
-    all.push_back(16);
-  }
-  results.push_back(all);
-  return success();
-}
-
-INFER(ConvTransposeOp) {
-  Dims x = dims.of(getInput()), w = dims.of(getWeights());
-  Dims all = {x[0], w[1] * DimExpr(getGroup())};
-  llvm::append_range(all, getShape().getExprs());
-  results.push_back(all);
-  return success();
-}
-
-INFER(PoolOp) {
-  Dims x = dims.of(getInput());
-  Dims all = {x[0], x[1]};
-  llvm::append_range(all, getShape().getExprs());
-  if (getBlocked())
-    all.push_back(16);
-  results.push_back(all);
-  return success();
-}
-
-INFER(DepthwiseConvOp) {
-  Dims all = dims.of(getInput()), w = dims.of(getWeights());
-  for (size_t i = 0; i < getStrides().size(); ++i) {
-    DimExpr window =
-        (w[1 + i] - DimExpr(1)) * DimExpr(getDilations()[i]) + DimExpr(1);
-    DimExpr padded =
-        all[2 + i] + getLow().getExprs()[i] + getHigh().getExprs()[i];
-    all[2 + i] =
-        DimExpr::floorDiv(padded - window, getStrides()[i]) + DimExpr(1);
-  }
-  results.push_back(all);
-  return success();
-}
-INFER(ToBlocksOp) {
-  Dims all = dims.of(getInput());
-  all[1] = DimExpr::ceilDiv(all[1], 16);
-  all.push_back(16);
-  results.push_back(all);
-  return success();
-}
-INFER(FromBlocksOp) {
-  Dims all = dims.of(getInput());
-  all.pop_back();
-  all[1] = getChannels();
-  results.push_back(all);
-  return success();
-}
 #undef INFER

@@ -22,6 +22,7 @@ def Nn_DimsOpInterface : OpInterface<"DimsOpInterface"> {
     }], "void", "describeRegions", (ins "::tenon::nn::DimAnalysis &":$dims),
     "", "(void)dims;">
   ];
+  let verify = [{ return ::tenon::nn::verifyInferredDims($_op); }];
 }
 
 def Nn_ElementwiseOpInterface : OpInterface<"ElementwiseOpInterface"> {

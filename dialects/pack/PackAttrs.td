@@ -16,7 +16,8 @@ def Pack_RefAttr : AttrDef<Pack_Dialect, "Ref"> {
 }
 
 def Pack_PanelsAttr : AttrDef<Pack_Dialect, "Panels",
-    [DeclareAttrInterfaceMethods<Pack_EncodingInterface>]> {
+    [DeclareAttrInterfaceMethods<Pack_EncodingInterface>,
+     DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let mnemonic = "panels";
   let summary = "The right side of a matrix product in panels of columns";
   let description = [{
@@ -27,10 +28,12 @@ def Pack_PanelsAttr : AttrDef<Pack_Dialect, "Panels",
   }];
   let parameters = (ins "int64_t":$columns, DefaultValuedParameter<"bool", "false">:$transposed);
   let assemblyFormat = "`<` $columns (`,` `transposed` `=` $transposed^)? `>`";
+  let genVerifyDecl = 1;
 }
 
 def Pack_ConvPanelsAttr : AttrDef<Pack_Dialect, "ConvPanels",
-    [DeclareAttrInterfaceMethods<Pack_EncodingInterface>]> {
+    [DeclareAttrInterfaceMethods<Pack_EncodingInterface>,
+     DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let mnemonic = "conv_panels";
   let summary = "Convolution weights in panels of result channels";
   let description = [{
@@ -42,6 +45,7 @@ def Pack_ConvPanelsAttr : AttrDef<Pack_Dialect, "ConvPanels",
   }];
   let parameters = (ins "int64_t":$channels);
   let assemblyFormat = "`<` $channels `>`";
+  let genVerifyDecl = 1;
 }
 
 /// Encodings that choose values when they encode: 16 columns of an f32 matrix

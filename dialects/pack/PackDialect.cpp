@@ -90,6 +90,8 @@ std::optional<double> pack::getSplat(Value value) {
 
 LogicalResult ConstantOp::inferDims(const nn::DimAnalysis &,
                                     SmallVectorImpl<Dims> &results) {
+  if (!getType().hasStaticShape())
+    return emitOpError("expected a static shape, but got ") << getType();
   Dims dims;
   for (int64_t d : getType().getShape())
     dims.push_back(d);
@@ -98,8 +100,6 @@ LogicalResult ConstantOp::inferDims(const nn::DimAnalysis &,
 }
 
 LogicalResult ConstantOp::verify() {
-  if (!getType().hasStaticShape())
-    return emitOpError("expected a static shape, but got ") << getType();
   if (auto dense = dyn_cast<DenseElementsAttr>(getValue())) {
     auto type = cast<RankedTensorType>(dense.getType());
     if (type.getShape() != getType().getShape() ||
@@ -138,8 +138,12 @@ ArrayRef<char> ConstantOp::getBytes(bool &isSplat) {
 LogicalResult EncodeOp::inferDims(const nn::DimAnalysis &dims,
                                   SmallVectorImpl<Dims> &results) {
   Dims shape = dims.of(getSource());
-  auto encoding = cast<EncodingInterface>(getType().getEncoding());
-  if (encoding.isFromTransposed())
+  auto encoding = dyn_cast_or_null<EncodingInterface>(
+      cast<RankedTensorType>(getType()).getEncoding());
+  if (!encoding)
+    return emitOpError("expected a result with an encoding, but got ")
+           << getType();
+  if (encoding.isFromTransposed() && shape.size() > 1)
     std::swap(shape.back(), shape[shape.size() - 2]);
   results.push_back(shape);
   return success();
@@ -147,16 +151,9 @@ LogicalResult EncodeOp::inferDims(const nn::DimAnalysis &dims,
 
 LogicalResult EncodeOp::verify() {
   auto to = cast<RankedTensorType>(getType());
-  auto encoding = dyn_cast_or_null<EncodingInterface>(to.getEncoding());
-  if (!encoding)
-    return emitOpError("expected a result with an encoding, but got ") << to;
   auto from = cast<RankedTensorType>(getSource().getType());
-  SmallVector<int64_t> shape(to.getShape());
-  if (encoding.isFromTransposed() && shape.size() > 1)
-    std::swap(shape.back(), shape[shape.size() - 2]);
-  if (from.getShape() != ArrayRef(shape) ||
-      from.getElementType() != to.getElementType())
-    return emitOpError("expected one shape and element type, but got ")
+  if (from.getElementType() != to.getElementType() || from.getEncoding())
+    return emitOpError("expected one element type and a plain source, but got ")
            << from << " and " << to;
   return success();
 }
@@ -182,6 +179,34 @@ struct PanelShape {
   }
 };
 } // namespace
+
+/// Elements that a panel holds one by one: whole bytes, sizes known.
+static LogicalResult
+verifyPlain(ArrayRef<int64_t> shape, Type element, unsigned rank,
+            llvm::function_ref<InFlightDiagnostic()> emitError) {
+  if (shape.size() < rank || ShapedType::isDynamicShape(shape))
+    return emitError() << "expected a static shape of rank " << rank
+                       << " or more, but got rank " << shape.size();
+  if (!element.isIntOrFloat() || storedBits(element) % 8)
+    return emitError() << "expected elements of whole bytes, but got "
+                       << element;
+  return success();
+}
+
+LogicalResult PanelsAttr::verifyEncoding(
+    ArrayRef<int64_t> shape, Type element,
+    llvm::function_ref<InFlightDiagnostic()> emitError) const {
+  return verifyPlain(shape, element, 2, emitError);
+}
+
+LogicalResult
+PanelsAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                   int64_t columns, bool transposed) {
+  if (columns == kPanelColumns)
+    return success();
+  return emitError() << "expected panels of " << kPanelColumns
+                     << " columns, but got " << columns;
+}
 
 uint64_t PanelsAttr::getStoredBytes(RankedTensorType type) const {
   PanelShape p(*this, type);
@@ -249,6 +274,21 @@ struct ConvShape {
   }
 };
 } // namespace
+
+LogicalResult ConvPanelsAttr::verifyEncoding(
+    ArrayRef<int64_t> shape, Type element,
+    llvm::function_ref<InFlightDiagnostic()> emitError) const {
+  return verifyPlain(shape, element, 3, emitError);
+}
+
+LogicalResult
+ConvPanelsAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                       int64_t channels) {
+  if (channels == 1 || channels == kPanelColumns)
+    return success();
+  return emitError() << "expected 1 or " << kPanelColumns
+                     << " channels, but got " << channels;
+}
 
 uint64_t ConvPanelsAttr::getStoredBytes(RankedTensorType type) const {
   ConvShape s(*this, type);

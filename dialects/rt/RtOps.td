@@ -20,14 +20,15 @@ def Rt_ProgramOp : Rt_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
                        UI64Attr:$slot_bytes, UI64Attr:$peak_bytes, UI64Attr:$weight_bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
-def Rt_StepOp : Rt_Op<"step"> {
+def Rt_StepOp : Rt_Op<"step", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Run a kernel over its tiles";
   let description = [{
     ```mlir
     rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-      tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants array<i64: 1065353216>
+      tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants [1065353216] {flops = 1024 : i64}
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$buffers,
@@ -35,6 +36,7 @@ def Rt_StepOp : Rt_Op<"step"> {
                        DenseI64ArrayAttr:$constants, UnitAttr:$generic,
                        I64Attr:$flops);
   let assemblyFormat = "$kernel $buffers `tiles` $tiles `parameters` $parameters `constants` $constants attr-dict";
+  let hasVerifier = 1;
 }
 
 def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
@@ -43,19 +45,21 @@ def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
     ```mlir
     rt.loop "t0" trip #nn.dims<"seq"> {
       rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-        tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants array<i64> {flops = 0 : i64}
+        tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants [] {flops = 0 : i64}
     }
     ```
   }];
   let arguments = (ins StrAttr:$symbol, Nn_DimsAttr:$trip);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$symbol `trip` $trip attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
 def Rt_CheckOp : Rt_Op<"check"> {
   let summary = "Two sizes that must agree when the model runs";
   let arguments = (ins Nn_DimsAttr:$lhs, Nn_DimsAttr:$rhs, I32Attr:$status);
   let assemblyFormat = "$lhs `,` $rhs `else` $status attr-dict";
+  let hasVerifier = 1;
 }
 
 def Rt_KernelOp : Rt_Op<"kernel", [Symbol, NoTerminator, SingleBlock, IsolatedFromAbove]> {
@@ -63,12 +67,14 @@ def Rt_KernelOp : Rt_Op<"kernel", [Symbol, NoTerminator, SingleBlock, IsolatedFr
   let arguments = (ins SymbolNameAttr:$sym_name);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasVerifier = 1;
 }
 
 def Rt_WeightOp : Rt_Op<"weight"> {
   let summary = "Bytes of the artifact's weights and the constant they come from";
   let arguments = (ins UI64Attr:$offset, AnyAttr:$value, TypeAttr:$type);
   let assemblyFormat = "`at` $offset `(` $value `)` `as` $type attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -30,6 +30,9 @@ void ScanOp::describeRegions(nn::DimAnalysis &dims) {
 }
 
 LogicalResult ScanOp::verify() {
+  Block &block = getBody().front();
+  if (block.empty() || !isa<YieldOp>(block.back()))
+    return emitOpError("expected a body that ends in scan.yield");
   if (getTrip().getExprs().size() != 1)
     return emitOpError("expected one trip count, but got ")
            << getTrip().getExprs().size();

@@ -20,6 +20,10 @@ struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
       OpBuilder b(kernel);
       KernelFrame frame(b, kernel.getLoc(), facts);
       Operation &group = kernel.getBody().front().front();
+      if (!group.getAttrOfType<kern::PlanAttr>("plan")) {
+        group.emitOpError("expected a plan; run -tenon-key-kernels before");
+        return signalPassFailure();
+      }
       func::FuncOp function =
           frame.start(module, kernel.getSymName(), group.getOperands());
       LogicalResult ok =

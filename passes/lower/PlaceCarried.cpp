@@ -22,15 +22,6 @@ using namespace tenon::lower;
 
 namespace {
 
-OperandRange destsOf(Operation *op) {
-  return TypeSwitch<Operation *, OperandRange>(op)
-      .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp, kern::ScanOp>(
-          [](auto o) { return OperandRange(o.getDests()); })
-      .Default([](Operation *o) {
-        return OperandRange(o->operand_end(), o->operand_end());
-      });
-}
-
 class ScanPlacer {
 public:
   ScanPlacer(scan::ScanOp loop, nn::DimAnalysis &dims)
@@ -110,7 +101,7 @@ Value ScanPlacer::carriedRoot(Value v) {
     } else if (auto inner = dyn_cast<scan::ScanOp>(def)) {
       v = inner.getInits()[cast<OpResult>(v).getResultNumber()];
     } else {
-      OperandRange dests = destsOf(def);
+      OperandRange dests = kern::destsOf(def);
       if (dests.empty())
         return {};
       v = dests[cast<OpResult>(v).getResultNumber()];
@@ -140,7 +131,7 @@ bool ScanPlacer::readBefore(Value argument, Operation *writer) {
       ok &= reader->isBeforeInBlock(writer);
       return;
     }
-    OperandRange dests = destsOf(writer);
+    OperandRange dests = kern::destsOf(writer);
     if (use.getOperandNumber() >= writer->getNumOperands() - dests.size())
       return;
     auto map = dyn_cast<kern::MapOp>(writer);
@@ -161,7 +152,7 @@ bool ScanPlacer::readBefore(Value argument, Operation *writer) {
 void ScanPlacer::ownDestinations() {
   SmallVector<OpOperand *> shared;
   for (Operation &op : body().without_terminator()) {
-    unsigned first = op.getNumOperands() - destsOf(&op).size();
+    unsigned first = op.getNumOperands() - kern::destsOf(&op).size();
     for (OpOperand &operand : op.getOpOperands().drop_front(first)) {
       Value dest = operand.get();
       while (auto view = dest.getDefiningOp<kern::ViewOp>())
@@ -174,7 +165,7 @@ void ScanPlacer::ownDestinations() {
       forEachReader(argument, [&](OpOperand &use) {
         Operation *user = use.getOwner();
         writers += use.getOperandNumber() >=
-                   user->getNumOperands() - destsOf(user).size();
+                   user->getNumOperands() - kern::destsOf(user).size();
       });
       if (carriedRoot(yielded) != argument || writers != 1 ||
           !readBefore(argument, &op))
@@ -196,7 +187,7 @@ bool ScanPlacer::writeInPlace(unsigned i) {
   }
   Operation *def = v.getDefiningOp();
   if (!def || def->getBlock() != &body() || def->getNumResults() != 1 ||
-      !destsOf(def).empty() || !isa<kern::GroupOpInterface>(def) ||
+      !kern::destsOf(def).empty() || !isa<kern::GroupOpInterface>(def) ||
       !readBefore(argument, def))
     return false;
   // Nobody may carry this value to another place as well.
@@ -238,6 +229,8 @@ void ScanPlacer::placeYields() {
 struct PlaceCarriedPass : lower::impl::PlaceCarriedPassBase<PlaceCarriedPass> {
   void runOnOperation() override {
     nn::DimAnalysis dims(getOperation());
+    if (!dims.isValid())
+      return signalPassFailure();
     SmallVector<scan::ScanOp> loops;
     getOperation().walk([&](scan::ScanOp loop) { loops.push_back(loop); });
     for (scan::ScanOp loop : loops)

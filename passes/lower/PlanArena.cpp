@@ -40,6 +40,7 @@ public:
   LogicalResult run();
 
 private:
+  LogicalResult checkProgram();
   Value copyBefore(Operation *op, Value value);
   void copyDestinations();
   void copyResults();
@@ -83,15 +84,6 @@ Value Planner::copyBefore(Operation *op, Value value) {
   return copy.getResult(0);
 }
 
-static OperandRange destsOf(Operation *op) {
-  return TypeSwitch<Operation *, OperandRange>(op)
-      .Case<kern::MapOp, kern::ReduceOp, kern::MatmulOp, kern::ScanOp>(
-          [](auto op) { return OperandRange(op.getDests()); })
-      .Default([&](Operation *op) {
-        return OperandRange(op->operand_end(), op->operand_end());
-      });
-}
-
 /// Whether a value is a tensor that a scan carries, or a view of it.
 static bool isCarried(Value v) {
   while (auto view = v.getDefiningOp<kern::ViewOp>())
@@ -106,7 +98,7 @@ static bool isCarried(Value v) {
 void Planner::copyDestinations() {
   SmallVector<OpOperand *> shared;
   program.walk([&](Operation *op) {
-    for (Value dest : destsOf(op)) {
+    for (Value dest : kern::destsOf(op)) {
       Operation *def = dest.getDefiningOp();
       bool own = def && isa<kern::GroupOpInterface, kern::EmptyOp, scan::ScanOp>(def) &&
                  def->getBlock() == op->getBlock();
@@ -114,7 +106,7 @@ void Planner::copyDestinations() {
         continue;
       for (OpOperand &operand : op->getOpOperands())
         if (operand.get() == dest &&
-            operand.getOperandNumber() >= op->getNumOperands() - destsOf(op).size())
+            operand.getOperandNumber() >= op->getNumOperands() - kern::destsOf(op).size())
           shared.push_back(&operand);
     }
   });
@@ -159,7 +151,7 @@ Value Planner::rootOf(Value v) {
       v = view.getSource();
       continue;
     }
-    OperandRange dests = destsOf(def);
+    OperandRange dests = kern::destsOf(def);
     if (dests.empty())
       break;
     v = dests[cast<OpResult>(v).getResultNumber()];
@@ -350,7 +342,7 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
     kern::StepParameters step = group.getStepParameters(dims);
     SmallVector<Attribute> buffers;
     // Operands in order (destinations are the results'), then results.
-    OperandRange dests = destsOf(&op);
+    OperandRange dests = kern::destsOf(&op);
     for (Value operand : op.getOperands().drop_back(dests.size()))
       buffers.push_back(placeOf(operand));
     for (Value result : op.getResults())
@@ -378,8 +370,42 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
   }
 }
 
+/// A program here is groups with their kernels' names, constants, views,
+/// destinations and scans.
+LogicalResult Planner::checkProgram() {
+  if (!program.getBody().hasOneBlock())
+    return program.emitError("expected a program of one block");
+  WalkResult walked = program.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (isa<kern::GroupOpInterface>(op)) {
+      if (!op->getAttrOfType<StringAttr>("kernel")) {
+        op->emitOpError("expected the name of its kernel; run "
+                        "-tenon-key-kernels before");
+        return WalkResult::interrupt();
+      }
+      return WalkResult::skip();
+    }
+    auto encode = dyn_cast<pack::EncodeOp>(op);
+    if (encode && !encode.getSource().getDefiningOp<pack::ConstantOp>()) {
+      op->emitOpError("expected a constant to encode");
+      return WalkResult::interrupt();
+    }
+    if (op == program || encode ||
+        isa<pack::ConstantOp, kern::ViewOp, kern::EmptyOp, scan::ScanOp,
+            scan::YieldOp, func::ReturnOp>(op))
+      return WalkResult::advance();
+    op->emitOpError("cannot be given a place; expected groups of kern, "
+                    "constants, views and scans");
+    return WalkResult::interrupt();
+  });
+  return failure(walked.wasInterrupted());
+}
+
 LogicalResult Planner::run() {
+  if (failed(checkProgram()))
+    return failure();
   dims = nn::DimAnalysis(program);
+  if (!dims.isValid())
+    return failure();
   copyDestinations();
   copyResults();
   planWeights();

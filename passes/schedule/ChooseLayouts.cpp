@@ -281,6 +281,8 @@ bool Layouts::blockConcat(nn::ConcatOp concat) {
 LogicalResult Layouts::run() {
   if (!dims.isValid())
     return failure();
+  if (program.isExternal())
+    return success();
   SmallVector<Operation *> ops;
   for (Operation &op : program.front())
     ops.push_back(&op);

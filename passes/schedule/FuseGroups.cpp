@@ -293,6 +293,8 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
   void runOnOperation() override {
     func::FuncOp program = getOperation();
     nn::DimAnalysis dims(program);
+    if (!dims.isValid())
+      return signalPassFailure();
     bool changed = true;
     while (changed) {
       changed = false;

@@ -444,6 +444,8 @@ namespace {
 struct FuseScansPass : schedule::impl::FuseScansPassBase<FuseScansPass> {
   void runOnOperation() override {
     nn::DimAnalysis dims(getOperation());
+    if (!dims.isValid())
+      return signalPassFailure();
     SmallVector<scan::ScanOp> loops;
     getOperation().walk([&](scan::ScanOp loop) { loops.push_back(loop); });
     for (scan::ScanOp loop : loops)

@@ -49,7 +49,7 @@ func.func @the_state_loop_is_written_out(%h0: tensor<8x?xf32>) {
 // -----
 
 func.func @yields(%h0: tensor<8x4xf32>) {
-  // expected-error @below {{expected the body to yield 1 values, but got 2}}
+  // expected-error @below {{expected its body to yield ('f32'), but got ('f32', 'f32')}}
   %h = kern.scan inits(%h0 : tensor<8x4xf32>) sizes #nn.dims<8, 4, 5> symbols #nn.dims<>
       maps [affine_map<(d, n, t) -> (d, n)>, affine_map<(d, n, t) -> (d, n)>] shapes [#nn.dims<8, 4>] {
   ^bb0(%s: f32):

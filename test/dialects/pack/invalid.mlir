@@ -57,7 +57,7 @@ func.func @what_is_encoded_has_an_encoding(%w: tensor<4x4xf32>) {
 // -----
 
 func.func @an_encoding_keeps_the_shape(%w: tensor<4x4xf32>) {
-  // expected-error @below {{expected one shape and element type, but got 'tensor<4x4xf32>' and 'tensor<4x8xf32, #pack.panels<16>>'}}
+  // expected-error @below {{expected a result of sizes [4, 4], but got 'tensor<4x8xf32, #pack.panels<16>>'}}
   %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x8xf32, #pack.panels<16>>
   return
 }
@@ -65,7 +65,7 @@ func.func @an_encoding_keeps_the_shape(%w: tensor<4x4xf32>) {
 // -----
 
 func.func @an_encoding_keeps_the_element_type(%w: tensor<4x4xf32>) {
-  // expected-error @below {{expected one shape and element type, but got 'tensor<4x4xf32>' and 'tensor<4x4xf16, #pack.panels<16>>'}}
+  // expected-error @below {{expected one element type and a plain source, but got 'tensor<4x4xf32>' and 'tensor<4x4xf16, #pack.panels<16>>'}}
   %0 = pack.encode %w : tensor<4x4xf32> to tensor<4x4xf16, #pack.panels<16>>
   return
 }
@@ -103,7 +103,32 @@ func.func private @panels_stand_for_f32(tensor<64x32xi32, #pack.two_four<f32>>)
 // -----
 
 func.func @the_dense_tensor_is_transposed(%w: tensor<64x20xf32>) {
-  // expected-error @below {{expected one shape and element type}}
+  // expected-error @below {{expected a result of sizes [20, 64], but got 'tensor<64x20xf32, #pack.half<transposed = true>>'}}
   %0 = pack.encode %w : tensor<64x20xf32> to tensor<64x20xf32, #pack.half<transposed = true>>
   return
 }
+
+// -----
+
+// expected-error @below {{expected panels of 16 columns, but got 8}}
+func.func private @panels_have_16_columns(tensor<8x8xf32, #pack.panels<8>>)
+
+// -----
+
+// expected-error @below {{expected a static shape of rank 2 or more, but got rank 1}}
+func.func private @panels_are_of_matrices(tensor<8xf32, #pack.panels<16>>)
+
+// -----
+
+// expected-error @below {{expected elements of whole bytes, but got 'i4'}}
+func.func private @panels_have_elements(tensor<8x8xi4, #pack.panels<16>>)
+
+// -----
+
+// expected-error @below {{expected 1 or 16 channels, but got 4}}
+func.func private @channels_are_in_blocks(tensor<8x8x3xf32, #pack.conv_panels<4>>)
+
+// -----
+
+// expected-error @below {{expected a static shape of rank 3 or more, but got rank 2}}
+func.func private @windows_have_dimensions(tensor<8x8xf32, #pack.conv_panels<16>>)

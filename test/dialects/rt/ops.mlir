@@ -4,13 +4,13 @@
 
 // CHECK-LABEL: rt.program @main attributes {
 // CHECK-SAME: inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
-// CHECK-SAME: outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
+// CHECK-SAME: outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}, {name = "z", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
 // CHECK-SAME: peak_bytes = 25664 : ui64, slot_bytes = 25664 : ui64
-// CHECK-SAME: symbols = {seq = array<i64: 1, 100>}, weight_bytes = 8256 : ui64
+// CHECK-SAME: symbols = {past = array<i64: 0, 99>, seq = array<i64: 1, 100>}, weight_bytes = 8256 : ui64
 rt.program @main attributes {
-    symbols = {seq = array<i64: 1, 100>},
+    symbols = {past = array<i64: 0, 99>, seq = array<i64: 1, 100>},
     inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
-    outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
+    outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}, {name = "z", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
     slot_bytes = 25664 : ui64, peak_bytes = 25664 : ui64, weight_bytes = 8256 : ui64} {
   // CHECK-NEXT: rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>
   rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>

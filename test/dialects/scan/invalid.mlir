@@ -50,3 +50,14 @@ func.func @ranks_of_an_insert(%a: tensor<4xf32>, %b: tensor<2x4xf32>) {
   %r = nn.insert_slice %a, %b {starts = #nn.dims<0, 0>} : (tensor<4xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
   return
 }
+
+// -----
+
+func.func @a_body_yields(%a: tensor<4xf32>) {
+  // expected-error @below {{'scan.scan' op expected a body that ends in scan.yield}}
+  %r = scan.scan "t0" trip #nn.dims<3> carried(%a : tensor<4xf32>) {
+  ^bb0(%x: tensor<4xf32>):
+    %y = nn.abs %x : (tensor<4xf32>) -> tensor<4xf32>
+  } -> tensor<4xf32>
+  return
+}
