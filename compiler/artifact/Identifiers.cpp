@@ -2,6 +2,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Errc.h"
 
 #include <algorithm>
 #include <iterator>
@@ -163,13 +164,25 @@ std::string tenon::artifact::makeIdentifier(StringRef name) {
 
 std::string tenon::artifact::makePrefix(StringRef modelName) {
   std::string prefix = makeIdentifier(modelName.lower());
-  return isUsablePrefix(prefix) ? prefix : "m_" + prefix;
+  return isReserved(prefix) ? "m_" + prefix : prefix;
 }
 
-bool tenon::artifact::isUsablePrefix(StringRef prefix) {
-  return !prefix.empty() && isAlpha(prefix.front()) &&
-         all_of(prefix, [](char c) { return isAlnum(c) || c == '_'; }) &&
-         !isReserved(prefix);
+Error tenon::artifact::verifyPrefix(StringRef prefix) {
+  auto refuse = [&](const Twine &why) {
+    return createStringError(errc::invalid_argument,
+                             "prefix '" + prefix +
+                                 "' cannot begin C symbols: " + why);
+  };
+  if (prefix.empty() || !isAlpha(prefix.front()) ||
+      !all_of(prefix, [](char c) { return isAlnum(c) || c == '_'; }))
+    return refuse("expected letters, digits and '_', beginning with a letter");
+  if (isReserved(prefix))
+    return refuse("it is a keyword, or the generated header uses this name "
+                  "itself; take another, such as '" +
+                  (prefix.starts_with("tenon") ? "my_" + prefix
+                                               : prefix + "_net") +
+                  "'");
+  return Error::success();
 }
 
 /// Fills empty identifiers so that no two in `taken` are equal.

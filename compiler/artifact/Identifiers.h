@@ -17,8 +17,8 @@ std::string makeIdentifier(llvm::StringRef name);
 /// `resnet_50_v1`.
 std::string makePrefix(llvm::StringRef modelName);
 
-/// True if `prefix` may begin symbols and be a type's name itself.
-bool isUsablePrefix(llvm::StringRef prefix);
+/// Refuses what may not begin symbols or be a type's name itself.
+llvm::Error verifyPrefix(llvm::StringRef prefix);
 
 /// Fills the empty `identifier`s of inputs, outputs and symbols. Parameters
 /// are unique among themselves, and so are symbols.

@@ -105,11 +105,8 @@ static Error verifyTensor(const ModelInterface &model, const Tensor &tensor,
 }
 
 Error tenon::artifact::verifyInterface(const ModelInterface &model) {
-  if (!isUsablePrefix(model.prefix))
-    return refuse("prefix '%s' cannot begin C symbols: expected letters, "
-                  "digits and '_', not beginning with a digit or '_', no "
-                  "keyword and not 'tenon'",
-                  model.prefix.c_str());
+  if (Error error = verifyPrefix(model.prefix))
+    return error;
   for (const Tensor &tensor : model.inputs)
     if (Error error = verifyTensor(model, tensor, "input"))
       return error;

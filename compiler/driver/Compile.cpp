@@ -53,9 +53,11 @@ private:
   bool load();
   bool import();
   bool runStages();
+  bool runStage(StringRef stage);
   void readReport();
   bool describe();
   bool generate();
+  bool addDigest();
   bool isLast(StringRef stage);
 
   bool refuse(Error error) {
@@ -73,6 +75,9 @@ private:
   Diagnostics &diagnostics;
   std::unique_ptr<CompiledModel> result;
   mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The program before it is lowered, where this machine cannot run the
+  /// target's code.
+  mlir::OwningOpRef<mlir::ModuleOp> portable;
   std::string prefix;
 };
 
@@ -105,7 +110,9 @@ std::unique_ptr<CompiledModel> Compilation::run() {
     return nullptr;
   if (!options.stopAfter.empty())
     return std::move(result);
-  if (!describe() || (!options.analyzeOnly && !generate()))
+  if (!describe())
+    return nullptr;
+  if (!options.analyzeOnly && !(generate() && addDigest()))
     return nullptr;
   failure = Failure::None;
   return std::move(result);
@@ -128,11 +135,8 @@ bool Compilation::load() {
   if (stem.ends_with(".onnx"))
     stem = stem.drop_back(5);
   prefix = options.prefix.empty() ? artifact::makePrefix(stem) : options.prefix;
-  if (!artifact::isUsablePrefix(prefix))
-    return refuse(createStringError(
-        errc::invalid_argument,
-        "--prefix=" + prefix + " cannot begin C symbols: expected letters, "
-                               "digits and '_', beginning with a letter"));
+  if (Error error = artifact::verifyPrefix(prefix))
+    return refuse(std::move(error));
   onnx::LoadOptions load;
   load.hasTranslator = onnx::hasTranslator;
   Expected<onnx::Model> model =
@@ -175,21 +179,29 @@ bool Compilation::import() {
   return true;
 }
 
-bool Compilation::runStages() {
+bool Compilation::runStage(StringRef stage) {
   JitEvaluator evaluator;
+  mlir::PassManager passes(module->getContext(),
+                           mlir::ModuleOp::getOperationName());
+  buildStage(stage, passes, result->target.options, prefix, options.compress,
+             &evaluator);
+  if (mlir::succeeded(passes.run(*module)))
+    return true;
+  // Whatever a model can cause is a diagnostic at its node.
+  if (!diagnostics.hasErrors())
+    return internal(createStringError("stage '" + stage +
+                                      "' failed without a reason"));
+  failure = Failure::Refused;
+  return false;
+}
+
+bool Compilation::runStages() {
   for (StringRef stage : stageNames()) {
-    mlir::PassManager passes(result->context.get(),
-                             mlir::ModuleOp::getOperationName());
-    buildStage(stage, passes, result->target.options, prefix,
-               options.compress, &evaluator);
-    if (mlir::failed(passes.run(*module))) {
-      // Whatever a model can cause is a diagnostic at its node.
-      if (!diagnostics.hasErrors())
-        return internal(createStringError("stage '" + stage +
-                                          "' failed without a reason"));
-      failure = Failure::Refused;
+    if (stage == "lower" && options.selftest && !options.analyzeOnly &&
+        options.stopAfter.empty() && !runsOnHost(result->target))
+      portable = mlir::cast<mlir::ModuleOp>((*module)->clone());
+    if (!runStage(stage))
       return false;
-    }
     if (stage == "compress")
       readReport();
     if (isLast(stage))
@@ -302,10 +314,37 @@ bool Compilation::generate() {
   if (!objects)
     return internal(objects.takeError());
   result->objects = std::move(*objects);
+  return true;
+}
 
-  if (options.selftest && runsOnHost(result->target))
+/// The digest of a run on this machine. Outputs have the same bits everywhere,
+/// so code for this machine makes the digest of any target.
+bool Compilation::addDigest() {
+  if (!options.selftest)
+    return true;
+  if (!portable) {
     if (Error error = addSelftest(*result, diagnostics))
       return internal(std::move(error));
+    return true;
+  }
+  Expected<ResolvedTarget> host = resolveTarget("", "native");
+  if (!host) {
+    diagnostics.add(Message::Note,
+                    "no self-test: " + toString(host.takeError()));
+    return true;
+  }
+  Compilation here(options, diagnostics);
+  here.prefix = prefix;
+  here.module = std::move(portable);
+  here.result->target = std::move(*host);
+  here.result->model = result->model;
+  if (!here.runStage("lower") || !here.describe() || !here.generate() ||
+      !here.addDigest()) {
+    failure = here.failure;
+    return false;
+  }
+  result->interface.selftestSeed = here.result->interface.selftestSeed;
+  result->interface.selftestDigest = here.result->interface.selftestDigest;
   return true;
 }
 

@@ -150,6 +150,14 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
     row.flops = step.getFlops();
     model.steps.push_back(std::move(row));
   });
+  if (mlir::ArrayAttr slots = program.getSlotsAttr())
+    for (auto slot : slots.getAsRange<rt::SlotAttr>())
+      model.slots.push_back(
+          {size_t(slot.getFirst()) < model.steps.size()
+               ? model.steps[slot.getFirst()].name
+               : std::string(),
+           slot.getOffset(), slot.getBytes(), int32_t(slot.getFirst()),
+           int32_t(slot.getLast())});
   artifact::assignIdentifiers(model);
   if (Error error = artifact::verifyInterface(model))
     return error;

@@ -60,6 +60,7 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
     facts.vectorBytes = 32;
   }
   facts.permute = facts.vectorBytes > 16;
+  facts.fma = info->checkFeatures("+fma");
   facts.halfConversion = info->checkFeatures("+f16c");
   return facts;
 }
@@ -137,6 +138,7 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
   kernel.addPass(createCSEPass());
   kernel.addPass(createLoopInvariantCodeMotionPass());
   kernel.addPass(lower::createExpandMathPass());
+  kernel.addPass(lower::createExpandFmaPass());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   kernel.addPass(arith::createArithExpandOpsPass(expand));
@@ -145,24 +147,7 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
   kernel.addPass(createLoopInvariantCodeMotionPass());
   kernel.addPass(createSCFToControlFlowPass());
 
-  // A dispatch passes records as ptr, so only the kernels are converted here.
-  ConvertVectorToLLVMPassOptions vectors;
-  passes.addPass(createConvertVectorToLLVMPass(vectors));
-  FinalizeMemRefToLLVMConversionPassOptions memrefs;
-  memrefs.indexBitwidth = facts.indexBits;
-  passes.addPass(createFinalizeMemRefToLLVMConversionPass(memrefs));
-  ConvertMathToLLVMPassOptions mathOptions;
-  passes.addPass(createConvertMathToLLVMPass(mathOptions));
-  ArithToLLVMConversionPassOptions arithmetic;
-  arithmetic.indexBitwidth = facts.indexBits;
-  passes.addPass(createArithToLLVMConversionPass(arithmetic));
-  ConvertControlFlowToLLVMPassOptions control;
-  control.indexBitwidth = facts.indexBits;
-  passes.addPass(createConvertControlFlowToLLVMPass(control));
-  ConvertFuncToLLVMPassOptions functions;
-  functions.indexBitwidth = facts.indexBits;
-  passes.addPass(createConvertFuncToLLVMPass(functions));
-  passes.addPass(createReconcileUnrealizedCastsPass());
+  passes.addPass(lower::createConvertKernelsToLLVMPass());
   lower::ConvertRtToLLVMPassOptions program;
   program.prefix = prefix.str();
   passes.addPass(lower::createConvertRtToLLVMPass(program));

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <set>
+#include <tuple>
 
 using namespace llvm;
 using namespace tenon;
@@ -63,20 +64,26 @@ static constexpr TargetRow targetRows[] = {
      "libraries, objects"},
     {"arm64-apple-macos", "arm64-apple-macosx11.0.0", "apple-m1",
      "archives, objects"},
+    {"arm64-apple-ios", "arm64-apple-ios14.0.0", "apple-m1",
+     "archives, objects"},
+    {"arm64-apple-ios-simulator", "arm64-apple-ios14.0.0-simulator",
+     "apple-m1", "archives, objects"},
     {"thumbv7em-none-eabi", "thumbv7em-unknown-none-eabi", "cortex-m4",
+     "archives, objects; correct only"},
+    {"thumbv7em-none-eabihf", "thumbv7em-unknown-none-eabihf", "cortex-m4",
      "archives, objects; correct only"},
 };
 
-/// Other names for the same.
+/// Short names, which are no triples.
 static constexpr std::pair<StringLiteral, StringLiteral> targetAliases[] = {
     {"x86-64", "x86_64-linux-gnu"},
     {"x86_64", "x86_64-linux-gnu"},
-    {"x86_64-pc-linux-gnu", "x86_64-linux-gnu"},
     {"aarch64", "aarch64-linux-gnu"},
     {"arm64", "aarch64-linux-gnu"},
     {"android", "aarch64-linux-android"},
     {"apple", "arm64-apple-macos"},
     {"macos", "arm64-apple-macos"},
+    {"ios", "arm64-apple-ios"},
     {"thumbv7em", "thumbv7em-none-eabi"},
 };
 
@@ -196,14 +203,52 @@ static Triple hostTriple() {
   return triple;
 }
 
-static const TargetRow *findTarget(StringRef name) {
+namespace {
+/// A row, and the triple that a name stands for: the row's own, or its own
+/// with the version that the name asks for.
+struct FoundTarget {
+  const TargetRow *row = nullptr;
+  Triple triple;
+};
+} // namespace
+
+/// What two spellings of one target share. Vendors, and which C library Linux
+/// has, change nothing in the code: "aarch64-none-linux-musl" is
+/// "aarch64-linux-gnu".
+static std::tuple<Triple::ArchType, Triple::SubArchType, Triple::OSType,
+                  Triple::EnvironmentType>
+meaningOf(const Triple &triple) {
+  Triple::ArchType arch = triple.getArch();
+  // A Cortex-M knows no other instructions.
+  if (arch == Triple::arm && triple.getSubArch() == Triple::ARMSubArch_v7em)
+    arch = Triple::thumb;
+  Triple::OSType os = triple.getOS();
+  if (os == Triple::Darwin)
+    os = Triple::MacOSX;
+  Triple::EnvironmentType environment = triple.getEnvironment();
+  if (os == Triple::Linux &&
+      is_contained({Triple::UnknownEnvironment, Triple::Musl}, environment))
+    environment = Triple::GNU;
+  return {arch, triple.getSubArch(), os, environment};
+}
+
+static FoundTarget findTarget(StringRef name) {
   for (const auto &[alias, meaning] : targetAliases)
     if (name == alias)
       name = meaning;
+  Triple asked(Triple::normalize(name));
+  FoundTarget found;
   for (const TargetRow &row : targetRows)
-    if (name == row.name || name == row.triple)
-      return &row;
-  return nullptr;
+    if (meaningOf(Triple(row.triple)) == meaningOf(asked))
+      found = {&row, Triple(row.triple)};
+  if (!found.row || asked.getObjectFormat() != found.triple.getObjectFormat())
+    return {};
+  // Apple's linker compares the system's version with that of the program;
+  // Darwin's own numbers are others.
+  if (asked.isOSDarwin() && asked.getOS() != Triple::Darwin &&
+      asked.getOSVersion() != VersionTuple())
+    found.triple.setOSName(asked.getOSName());
+  return found;
 }
 
 /// Rows of x86-64 serve it alone; those of AArch64 also Apple's CPUs.
@@ -304,11 +349,8 @@ static Expected<ResolvedTarget> makeTarget(const Triple &triple, StringRef cpu,
 
 Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
   Triple host = hostTriple();
-  Triple triple = host;
-  const TargetRow *row = findTarget(name.empty() ? host.str() : name);
-  if (row)
-    triple = Triple(row->triple);
-  else if (!name.empty())
+  FoundTarget found = findTarget(name.empty() ? host.str() : name);
+  if (!found.row && !name.empty())
     return createStringError(
         errc::invalid_argument, "target '%s' is not known: expected %s",
         name.str().c_str(),
@@ -316,12 +358,13 @@ Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
                        [](const TargetRow &r) { return r.name.str(); }),
              ", ")
             .c_str());
-  else
+  if (!found.row)
     return createStringError(errc::not_supported,
                              "this machine (%s) is no target: name one with "
                              "--target",
                              host.str().c_str());
 
+  const Triple &triple = found.triple;
   bool isHost = triple.getArch() == host.getArch() &&
                 triple.getOS() == host.getOS() &&
                 triple.isAndroid() == host.isAndroid();
@@ -333,7 +376,7 @@ Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
                              host.str().c_str(), triple.str().c_str());
   if (native)
     return makeTarget(triple, sys::getHostCPUName(), true);
-  return makeTarget(triple, cpu.empty() ? StringRef(row->defaultCpu) : cpu,
+  return makeTarget(triple, cpu.empty() ? StringRef(found.row->defaultCpu) : cpu,
                     false);
 }
 
@@ -357,15 +400,15 @@ bool tenon::runsOnHost(const ResolvedTarget &target) {
 void tenon::printTargets(raw_ostream &os) {
   os << "targets (--target=)\n";
   for (const TargetRow &row : targetRows)
-    os << formatv("  {0,-24}{1}; usual CPU {2}\n", row.name, row.gives,
+    os << formatv("  {0,-26}{1}; usual CPU {2}\n", row.name, row.gives,
                   row.defaultCpu);
   os << "\nCPU levels (--mcpu=)\n";
   for (const LevelRow &row : levelRows)
-    os << formatv("  {0,-24}{1}: {2}\n", row.cpu,
+    os << formatv("  {0,-26}{1}: {2}\n", row.cpu,
                   Triple::getArchTypeName(row.arch), row.about);
-  os << "  native                  this machine; the default where it is the "
+  os << "  native                    this machine; the default where it is the "
         "target\n"
-        "  any name that LLVM has  the level it reaches, and of its features:\n"
+        "  any name that LLVM has    the level it reaches, and of its features:\n"
         "   ";
   for (const ExtraRow &row : extraRows)
     os << ' ' << row.feature;

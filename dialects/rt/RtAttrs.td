@@ -20,4 +20,12 @@ def Rt_BufferAttr : AttrDef<Rt_Dialect, "Buffer"> {
   let assemblyFormat = "`<` $base (`:` $number^)? `+` $offset `>`";
 }
 
+def Rt_SlotAttr : AttrDef<Rt_Dialect, "Slot"> {
+  let mnemonic = "slot";
+  let summary = "Bytes of the arena, and the steps (in order) that need them";
+  let parameters = (ins "uint64_t":$offset, "uint64_t":$bytes,
+                        "int64_t":$first, "int64_t":$last);
+  let assemblyFormat = "`<` $offset `+` $bytes `steps` $first `to` $last `>`";
+}
+
 #endif

@@ -13,11 +13,13 @@ def Rt_ProgramOp : Rt_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
   let summary = "The steps of one inference";
   let description = [{
     `inputs` and `outputs` are dictionaries with `name`, `type` and `shape`;
-    `slot_bytes` is the arena at the bounds of the symbols.
+    `slot_bytes` is the arena at the bounds of the symbols, and `slots` the map
+    of it, for people and tools.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, DictionaryAttr:$symbols,
                        ArrayAttr:$inputs, ArrayAttr:$outputs,
-                       UI64Attr:$slot_bytes, UI64Attr:$peak_bytes, UI64Attr:$weight_bytes);
+                       UI64Attr:$slot_bytes, UI64Attr:$peak_bytes, UI64Attr:$weight_bytes,
+                       OptionalAttr<TypedArrayAttrBase<Rt_SlotAttr, "slots">>:$slots);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasVerifier = 1;

@@ -37,7 +37,8 @@ private:
   Value constant(Type type, int64_t v) {
     return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, v));
   }
-  Value evaluate(const DimExpr &e); // as i64
+  /// In the width of an index: 32-bit targets have no 64-bit division.
+  Value evaluate(const DimExpr &e);
   void loadSymbols(Value from);
   int64_t baseNumber(rt::BufferAttr buffer);
   Value constantRecord(rt::StepOp step, int64_t node, ArrayRef<Attribute> args);
@@ -65,16 +66,19 @@ void ProgramWriter::loadSymbols(Value from) {
   for (auto [i, name] : llvm::enumerate(symbols)) {
     Value at = LLVM::GEPOp::create(b, loc, pointer, i64, from,
                                    ArrayRef<LLVM::GEPArg>{(int32_t)i});
-    sizes[name] = LLVM::LoadOp::create(b, loc, i64, at);
+    Value size = LLVM::LoadOp::create(b, loc, i64, at);
+    if (facts.indexBits < 64)
+      size = LLVM::TruncOp::create(b, loc, integer, size);
+    sizes[name] = size;
   }
 }
 
 Value ProgramWriter::evaluate(const DimExpr &e) {
   return e.fold<Value>(
-      [&](int64_t c) { return constant(i64, c); },
+      [&](int64_t c) { return constant(integer, c); },
       [&](StringRef s) { return sizes[s.str()]; },
       [&](char op, Value x, Value y) -> Value {
-        Value zero = constant(i64, 0), one = constant(i64, 1);
+        Value zero = constant(integer, 0), one = constant(integer, 1);
         // Divisors are positive by construction; 1 keeps a bug from trapping.
         auto floorDiv = [&](Value n, Value d) -> Value {
           Value q = LLVM::SDivOp::create(b, loc, n, d);
@@ -198,9 +202,9 @@ void ProgramWriter::writeBlock(Block &block) {
 /// body:      steps; br head(%t + 1)
 void ProgramWriter::writeLoop(rt::LoopOp loop) {
   Value trip = evaluate(loop.getTrip().getExprs()[0]);
-  Value zero = constant(i64, 0), one = constant(i64, 1);
+  Value zero = constant(integer, 0), one = constant(integer, 1);
   Block *before = b.getInsertionBlock();
-  Block *head = b.createBlock(leave, {i64}, {loc});
+  Block *head = b.createBlock(leave, {integer}, {loc});
   Block *body = b.createBlock(leave);
   Block *done = b.createBlock(leave);
   b.setInsertionPointToEnd(before);
@@ -243,10 +247,7 @@ void ProgramWriter::writeStep(rt::StepOp step) {
     for (auto [i, w] : llvm::enumerate(words)) {
       Value at = LLVM::GEPOp::create(b, loc, pointer, integer, stack,
                                      ArrayRef<LLVM::GEPArg>{(int32_t)(1 + i)});
-      Value v = evaluate(w);
-      if (facts.indexBits < 64)
-        v = LLVM::TruncOp::create(b, loc, integer, v);
-      LLVM::StoreOp::create(b, loc, v, at);
+      LLVM::StoreOp::create(b, loc, evaluate(w), at);
     }
   }
   auto call = LLVM::CallOp::create(b, loc, TypeRange{i32}, "tenon_dispatch",
@@ -278,7 +279,10 @@ void ProgramWriter::writeOutputDims() {
     for (const DimExpr &e : shape.getExprs()) {
       Value at = LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
                                      ArrayRef<LLVM::GEPArg>{i++});
-      LLVM::StoreOp::create(b, loc, evaluate(e), at);
+      Value size = evaluate(e);
+      if (facts.indexBits < 64)
+        size = LLVM::SExtOp::create(b, loc, i64, size);
+      LLVM::StoreOp::create(b, loc, size, at);
     }
   }
   LLVM::ReturnOp::create(b, loc, ValueRange{});

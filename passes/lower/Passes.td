@@ -57,6 +57,24 @@ def ExpandMathPass : Pass<"tenon-expand-math"> {
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
+def ExpandFmaPass : Pass<"tenon-expand-fma", "::mlir::func::FuncOp"> {
+  let summary = "Compute math.fma where the machine has no such instruction";
+  let description = [{
+    Without `tenon.fma`, f32 goes through f64 with a sum rounded to odd, which
+    gives the same bits; other types become a product and a sum.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def ConvertKernelsToLLVMPass : Pass<"tenon-convert-kernels-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Write kernels in LLVM's dialect";
+  let description = [{
+    func, cf, vector, memref, math and arith become llvm, all at once: an index
+    has the width of the module's `tenon.index_bits`. `rt.program` stays.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ConvertRtToLLVMPass : Pass<"tenon-convert-rt-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Write the program: one call per step";
   let description = [{

@@ -29,7 +29,7 @@ uint64_t alignUp(uint64_t v) { return (v + 63) / 64 * 64; }
 
 struct Slot {
   uint64_t bytes = 0, offset = 0;
-  unsigned first = 0, last = 0; // steps
+  unsigned first = 0, last = 0; // in the order of forEachOp
 };
 
 class Planner {
@@ -51,6 +51,7 @@ private:
   void emitSteps(Block *body);
   void emitBlock(Block &block, SymbolTable &symbols, DimExpr times);
   ArrayAttr describe(bool inputs);
+  ArrayAttr describeSlots();
 
   ModuleOp module;
   func::FuncOp program;
@@ -59,6 +60,8 @@ private:
   llvm::DenseMap<Value, unsigned> slotOf, outputOf;
   llvm::DenseMap<Value, uint64_t> weightOf;
   SmallVector<Slot> slots;
+  /// Per op in the order of forEachOp: the steps before it, and it as well.
+  SmallVector<unsigned> stepsUpTo;
   SmallVector<std::tuple<uint64_t, Attribute, RankedTensorType>> weights;
   uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0;
 };
@@ -207,7 +210,11 @@ LogicalResult Planner::planSlots() {
   // Steps in order; a scan stands at its end, its body before.
   llvm::DenseMap<Operation *, unsigned> at;
   unsigned step = 0;
-  forEachOp(program.front(), [&](Operation *op) { at[op] = step++; });
+  forEachOp(program.front(), [&](Operation *op) {
+    at[op] = step++;
+    unsigned before = stepsUpTo.empty() ? 0 : stepsUpTo.back();
+    stepsUpTo.push_back(before + isa<kern::GroupOpInterface>(op));
+  });
   LogicalResult ok = success();
   // A value from outside a scan is needed until the scan's end.
   auto touch = [&](Value v, Operation *user) {
@@ -317,6 +324,19 @@ ArrayAttr Planner::describe(bool inputs) {
   return b.getArrayAttr(all);
 }
 
+/// Which steps need which bytes. A slot of kern.empty begins with the next
+/// step, one that is needed to a scan's end ends with the step before.
+ArrayAttr Planner::describeSlots() {
+  SmallVector<Attribute> all;
+  for (const Slot &slot : slots) {
+    int64_t first = slot.first ? stepsUpTo[slot.first - 1] : 0;
+    int64_t last = std::max<int64_t>(first, (int64_t)stepsUpTo[slot.last] - 1);
+    all.push_back(rt::SlotAttr::get(b.getContext(), slot.offset, slot.bytes,
+                                    first, last));
+  }
+  return b.getArrayAttr(all);
+}
+
 void Planner::emitSteps(Block *body) {
   b.setInsertionPointToEnd(body);
   for (auto &[offset, value, type] : weights)
@@ -415,7 +435,8 @@ LogicalResult Planner::run() {
   auto symbols = program->getAttrOfType<DictionaryAttr>(nn::kSymbolsAttr);
   auto made = rt::ProgramOp::create(
       b, program.getLoc(), "main", symbols ? symbols : b.getDictionaryAttr({}),
-      describe(true), describe(false), slotBytes, peakBytes, weightBytes);
+      describe(true), describe(false), slotBytes, peakBytes, weightBytes,
+      describeSlots());
   Block *body = b.createBlock(&made.getBody());
   program.setName("main.tensors");
   emitSteps(body);

@@ -32,6 +32,8 @@ TargetFacts TargetFacts::of(ModuleOp module) {
         facts.indexBits = value.getInt();
       else if (key.getValue() == "tenon.permute")
         facts.permute = value.getInt();
+      else if (key.getValue() == "tenon.fma")
+        facts.fma = value.getInt();
       else if (key.getValue() == "tenon.half_conversion")
         facts.halfConversion = value.getInt();
     }
@@ -51,7 +53,7 @@ void TargetFacts::attachTo(ModuleOp module) const {
       context, {entry("tenon.vector_bytes", vectorBytes),
                 entry("tenon.masks", masks), entry("tenon.registers", registers),
                 entry("tenon.index_bits", indexBits),
-                entry("tenon.permute", permute),
+                entry("tenon.permute", permute), entry("tenon.fma", fma),
                 entry("tenon.half_conversion", halfConversion)});
   DataLayoutEntryInterface cpu =
       DataLayoutEntryAttr::get(b.getStringAttr("CPU"), device);

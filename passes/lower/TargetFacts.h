@@ -17,6 +17,7 @@ struct TargetFacts {
   int64_t registers = 16;   // vector registers
   int64_t indexBits = 64;   // of sizes and offsets
   bool permute = false;     // x86: a register's dwords in any order, by another
+  bool fma = true;          // fused multiply-add of f32 is an instruction
   bool halfConversion = false; // f16 to f32 is an instruction
 
   static TargetFacts of(mlir::ModuleOp module);

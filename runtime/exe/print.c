@@ -141,7 +141,7 @@ void tenon_print_describe(const tenon_model_info *info,
   }
   if (json)
     printf("], \"steps\": %d, \"arena_bytes\": %zu, \"threads\": %d, "
-           "\"weight_bytes\": %llu, \"weights_in_file\": %s}\n",
+           "\"weight_bytes\": %llu, \"weights_in_file\": %s, ",
            (int)info->step_count, arena, (int)options->threads,
            (unsigned long long)info->weight_bytes,
            info->weight_bytes && !info->weights ? "true" : "false");
@@ -152,6 +152,11 @@ void tenon_print_describe(const tenon_model_info *info,
            options->threads == 1 ? "" : "s",
            (unsigned long long)info->weight_bytes,
            info->weight_bytes && !info->weights ? " in a file" : "");
+  if (json && info->selftest_digest)
+    printf("\"selftest_digest\": \"%016llx\"}\n",
+           (unsigned long long)info->selftest_digest);
+  else if (json)
+    printf("\"selftest_digest\": null}\n");
 }
 
 /*===-- files ------------------------------------------------------------===*/

@@ -90,16 +90,21 @@ llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
 
 // -----
 
-// A word of the record is as wide as a pointer.
+// A word of the record is as wide as a pointer, and sizes are computed so.
 // CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK:         %[[LONG:.+]] = llvm.load %{{.+}} : !llvm.ptr -> i64
+// CHECK:         %[[SEQ:.+]] = llvm.trunc %[[LONG]] : i64 to i32
 // CHECK:         %[[RECORD:.+]] = llvm.alloca %{{.+}} x i32
 // CHECK:         %[[TILES:.+]] = llvm.getelementptr %[[RECORD]][1] : (!llvm.ptr) -> !llvm.ptr, i32
-// CHECK:         %[[SHORT:.+]] = llvm.trunc %{{.+}} : i64 to i32
-// CHECK:         llvm.store %[[SHORT]], %[[TILES]] : i32
+// CHECK:         llvm.store %{{.+}}, %[[TILES]] : i32
+// CHECK-LABEL: llvm.func hidden @net_output_dims(
+// CHECK:         llvm.sdiv %{{.+}} : i32
+// CHECK:         %[[SIZE:.+]] = llvm.sext %{{.+}} : i32 to i64
+// CHECK:         llvm.store %[[SIZE]], %{{.+}} : i64
 module attributes {dlti.target_system_spec = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.index_bits" = 32 : i64>>} {
   rt.program @main attributes {symbols = {seq = array<i64: 1, 100>},
       inputs = [{name = "x", shape = #nn.dims<"seq">, type = tensor<?xf32>}],
-      outputs = [{name = "y", shape = #nn.dims<"seq">, type = tensor<?xf32>}],
+      outputs = [{name = "y", shape = #nn.dims<"floordiv(seq, 2)">, type = tensor<?xf32>}],
       slot_bytes = 0 : ui64, peak_bytes = 0 : ui64, weight_bytes = 0 : ui64} {
     rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
       tiles <"seq"> parameters <> constants [] {flops = 0 : i64}

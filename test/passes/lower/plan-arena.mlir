@@ -4,7 +4,7 @@
 
 // Three values of 256 bytes and 64 of slack, of which two live at a time.
 // CHECK-LABEL: rt.program @main
-// CHECK-SAME:  peak_bytes = 640 : ui64, slot_bytes = 640 : ui64
+// CHECK-SAME:  peak_bytes = 640 : ui64, slot_bytes = 640 : ui64, slots = [#rt.slot<0 + 320 steps 0 to 1>, #rt.slot<320 + 320 steps 1 to 2>, #rt.slot<0 + 320 steps 2 to 3>]
 // CHECK:       rt.step @{{.+}} [#rt.buffer<input + 0>, #rt.buffer<arena + [[FIRST:[0-9]+]]>]
 // CHECK-NEXT:  rt.step @{{.+}} [#rt.buffer<arena + [[FIRST]]>, #rt.buffer<arena + [[SECOND:[0-9]+]]>]
 // CHECK-NEXT:  rt.step @{{.+}} [#rt.buffer<arena + [[SECOND]]>, #rt.buffer<arena + [[FIRST]]>]
@@ -85,7 +85,7 @@ func.func @main(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>, tensor<2xf3
 // CHECK-LABEL: rt.program @main
 // CHECK-SAME:  inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
 // CHECK-SAME:  outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
-// CHECK-SAME:  slot_bytes = 25664 : ui64, symbols = {seq = array<i64: 1, 100>}
+// CHECK-SAME:  slot_bytes = 25664 : ui64, slots = [#rt.slot<0 + 25664 steps 0 to 1>], symbols = {seq = array<i64: 1, 100>}
 // CHECK:       rt.step {{.*}} parameters <"{{.*}}seq{{.*}}"
 func.func @main(%x: tensor<?x64xf32> {nn.name = "x", nn.shape = #nn.dims<"seq", 64>}) -> (tensor<?x64xf32> {nn.name = "y"})
     attributes {nn.symbols = {seq = array<i64: 1, 100>}} {
