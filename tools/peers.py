@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Times one ONNX model on several engines, interleaved, on the same inputs.
 
-  peers.py MODEL.onnx [--dim batch=1 --dim seq=128] [--threads 1]
+  peers.py MODEL.onnx [--dim batch=1 --dim seq=128] [--threads 1,2]
            [--engines ort,openvino,iree,torch,tenon] [--seconds 6]
            [--npz inputs.npz] [--json OUT]
 
 Every engine gets the same seeded inputs, is warmed up, and is then timed in
-short rounds that alternate between the engines, so that noise on a shared
-machine hits all of them. Reported per engine: minimum and median milliseconds
-per inference, the largest difference of its outputs from the first engine's
-that loads, absolute and relative to the largest value, and seconds to load or
-compile. An engine that cannot run the model is reported with its error.
+short rounds that alternate between the engines and thread counts, so that noise
+on a shared machine hits all of them. Reported per engine: minimum and median
+milliseconds per inference, how often the last engine's minimum goes into its
+own on as many threads, the largest difference of its outputs from the first
+engine's that loads, absolute and relative to the largest value, and seconds to
+load or compile. An engine that cannot run the model is reported with its error.
 """
 import argparse
 import json
@@ -144,10 +145,13 @@ class Torch:
 class Tenon:
     """This project, through its Python package."""
 
+    weights_format = "f32"
+
     def __init__(self, path, model, feeds, threads):
         import tenon
         shapes = {name: list(x.shape) for name, x in feeds.items()}
-        self.model = tenon.compile(path, shapes=shapes, threads=threads)
+        self.model = tenon.compile(path, shapes=shapes, threads=threads,
+                                   weights_format=self.weights_format)
         self.feeds = feeds
 
     def run(self):
@@ -211,52 +215,74 @@ def differences(reference, outputs):
 
 
 def load(names, path, model, feeds, threads):
-    """(results by engine, engines that run the model)."""
+    """(results, engines that run the model), both by (name, threads)."""
     results, engines, reference = {}, {}, None
-    for name in names:
+    for key in [(name, count) for count in threads for name in names]:
         begin = time.time()
         try:
-            engine = ENGINES[name](path, model, feeds, threads)
-            outputs = [np.asarray(x) for x in engine.run()]
+            engine = ENGINES[key[0]](path, model, feeds, key[1])
+            outputs = [np.array(x) for x in engine.run()]
         except Exception as error:  # whatever an engine may raise
             text = f"{type(error).__name__}: {error}".replace("\n", " ")
-            results[name] = {"error": text.strip()[:300]}
+            results[key] = {"error": text.strip()[:300]}
             continue
         if reference is None:
             reference = outputs
-        results[name] = {"load_s": round(time.time() - begin, 2),
-                         **differences(reference, outputs)}
-        engines[name] = engine
+        results[key] = {"load_s": round(time.time() - begin, 2),
+                        **differences(reference, outputs)}
+        engines[key] = engine
     return results, engines
 
 
 def race(engines, seconds):
     """Milliseconds per inference of every round, by engine."""
     rounds = {}
-    for name, engine in engines.items():  # warm up; about 0.1 s per round
+    for key, engine in engines.items():  # warm up; about 0.1 s per round
         begin, runs = time.perf_counter(), 0
         while time.perf_counter() - begin < 0.3:
             engine.run()
             runs += 1
-        rounds[name] = max(1, runs // 3)
-    times = {name: [] for name in engines}
+        rounds[key] = max(1, runs // 3)
+    times = {key: [] for key in engines}
     end = time.time() + seconds * len(engines)
     while engines and time.time() < end:
-        for name, engine in engines.items():
+        for key, engine in engines.items():
             begin = time.perf_counter()
-            for _ in range(rounds[name]):
+            for _ in range(rounds[key]):
                 engine.run()
             spent = time.perf_counter() - begin
-            times[name].append(spent / rounds[name] * 1e3)
+            times[key].append(spent / rounds[key] * 1e3)
     return times
 
 
-def line(name, result):
+def compete(names, path, model, feeds, threads, seconds, probes={}):
+    """Loads and races; a row per engine and thread count. `probes` run along:
+    {name: what has run()}."""
+    results, engines = load(names, path, model, feeds, threads)
+    engines.update({(name, 1): probe for name, probe in probes.items()})
+    for key, times in race(engines, seconds).items():
+        times.sort()
+        results.setdefault(key, {}).update(
+            min_ms=round(times[0], 4),
+            median_ms=round(times[len(times) // 2], 4), rounds=len(times))
+    rows = []
+    for (name, count), result in results.items():
+        last = results.get((names[-1], count), {})
+        if "min_ms" in result and "min_ms" in last and name in names:
+            result["ratio"] = round(result["min_ms"] / last["min_ms"], 3)
+        rows.append({"engine": name, "threads": count, **result})
+    return rows
+
+
+def line(result):
+    name = f"  {result['engine']:9} {result['threads']}t"
     if "error" in result:
-        return f"  {name:10} ERROR {result['error']}"
-    text = (f"  {name:10} min {result['min_ms']:9.3f} ms"
-            f"  median {result['median_ms']:9.3f} ms"
-            f"  max_rel {result['max_rel']:.1e}  load {result['load_s']:.1f} s")
+        return f"{name} ERROR {result['error']}"
+    text = (f"{name} min {result['min_ms']:9.3f} ms"
+            f"  median {result['median_ms']:9.3f} ms")
+    if "ratio" in result:
+        text += f"  {result['ratio']:5.2f}x"
+    text += f"  max_rel {result['max_rel']:.1e}  load {result['load_s']:.1f} s"
     if "shape_mismatch" in result:
         text += f"  SHAPES {result['shape_mismatch']}"
     return text
@@ -281,12 +307,15 @@ def main():
     parser.add_argument("--npz", help="inputs by name instead of random ones")
     parser.add_argument("--engines", default="ort,openvino,iree",
                         help=",".join(ENGINES))
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", default="1", metavar="1,2")
+    parser.add_argument("--weights-format", default="f32",
+                        help="how Tenon stores weights")
     parser.add_argument("--seconds", type=float, default=5,
                         help="per engine")
     parser.add_argument("--json", metavar="OUT")
     arguments = parser.parse_args()
     names = arguments.engines.split(",")
+    Tenon.weights_format = arguments.weights_format
     for name in names:
         if name not in ENGINES:
             parser.error(f"unknown engine '{name}'")
@@ -298,23 +327,18 @@ def main():
     feeds = dict(np.load(arguments.npz)) if arguments.npz else make_inputs(
         model, pairs(arguments.dim, int), shapes,
         pairs(arguments.int_max, int))
-    results, engines = load(names, arguments.model, model, feeds,
-                            arguments.threads)
-    for name, times in race(engines, arguments.seconds).items():
-        times.sort()
-        results[name].update(min_ms=round(times[0], 4),
-                             median_ms=round(times[len(times) // 2], 4),
-                             rounds=len(times))
-    print(arguments.model, f"threads={arguments.threads}",
-          *(f"{name}={'x'.join(map(str, x.shape))}"
-            for name, x in feeds.items()))
-    for name, result in results.items():
-        print(line(name, result))
+    threads = [int(count) for count in arguments.threads.split(",")]
+    rows = compete(names, arguments.model, model, feeds, threads,
+                   arguments.seconds)
+    print(arguments.model, *(f"{name}={'x'.join(map(str, x.shape))}"
+                             for name, x in feeds.items()))
+    for row in rows:
+        print(line(row))
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"model": arguments.model, "threads": arguments.threads,
-                       "results": results}, file, indent=1)
-    return 1 if any("error" in result for result in results.values()) else 0
+            json.dump({"model": arguments.model, "results": rows}, file,
+                      indent=1)
+    return 1 if any("error" in row for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ using namespace tenon;
 static constexpr OptionRow rows[] = {
     {"--peers", Takes::Value, "onnxruntime,openvino,..",
      "also iree, torch, none; default: onnxruntime,openvino"},
-    {"--threads", Takes::Value, "1,2", "one race each; default 1"},
+    {"--threads", Takes::Value, "1,2", "all in one race; default 1"},
     {"--seconds", Takes::Value, "S", "per engine and race; default 5"},
     {"--json", Takes::Value, "FILE", "write the figures"},
 };
@@ -134,25 +134,18 @@ static int benchAlone(const CompileOptions &options, double seconds,
 //===----------------------------------------------------------------------===//
 
 static int race(const Arguments &arguments, const std::string &python,
-                const std::string &engines, ArrayRef<int64_t> threads) {
-  int worst = exitOk;
-  for (int64_t count : threads) {
-    std::vector<std::string> words = {
-        besideTool("peers.py"), arguments.positional[0], "--engines=" + engines,
-        "--threads=" + std::to_string(count),
-        "--seconds=" + arguments.get("--seconds", "5").str()};
-    for (StringRef dim : arguments.all("--dim"))
-      words.push_back(("--dim=" + dim).str());
-    for (StringRef shape : arguments.all("--shape"))
-      words.push_back(("--shape=" + shape).str());
-    if (arguments.has("--json"))
-      words.push_back(("--json=" + arguments.get("--json") +
-                       (threads.size() > 1 ? "." + Twine(count) : ""))
-                          .str());
-    outs().flush();
-    worst = std::max(worst, runPython(python, words, /*quiet=*/false));
-  }
-  return worst ? exitRefused : exitOk;
+                const std::string &engines) {
+  std::vector<std::string> words = {
+      besideTool("peers.py"), arguments.positional[0], "--engines=" + engines,
+      "--threads=" + arguments.get("--threads", "1").str(),
+      "--seconds=" + arguments.get("--seconds", "5").str()};
+  for (StringRef option : {"--dim", "--shape", "--weights-format"})
+    for (StringRef value : arguments.all(option))
+      words.push_back((option + "=" + value).str());
+  if (arguments.has("--json"))
+    words.push_back(("--json=" + arguments.get("--json")).str());
+  outs().flush();
+  return runPython(python, words, /*quiet=*/false) ? exitRefused : exitOk;
 }
 
 int tenon::runBench(CommandArguments given) {
@@ -193,11 +186,11 @@ int tenon::runBench(CommandArguments given) {
   bool hasTenon =
       hasPeers && runPython(python, {"-c", "import tenon"}, true) == 0;
   if (hasTenon)
-    return race(arguments, python, *engines + ",tenon", threads);
+    return race(arguments, python, *engines + ",tenon");
   if (hasPeers) {
     errs() << "note: the Python package 'tenon' is not there, so our own time "
               "is taken behind the others', not interleaved\n";
-    race(arguments, python, *engines, threads);
+    race(arguments, python, *engines);
   } else if (!engines->empty()) {
     errs() << "note: no Python with numpy and onnx was found, so this is our "
               "own time alone; TENON_PYTHON names one\n";

@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """Compressed products of one row against the memory they read.
 
-usage: weights_bandwidth.py --build DIR [--formats f32,int8,int4,2:4] [--rounds 5]
-                            [--size 4096] [--mcpu native] [--work DIR]
+usage: weights_bandwidth.py --build DIR [--formats f32,int8,int4,2:4]
+                            [--rounds 5] [--size 4096] [--mcpu native]
 
 For each format a chain of square products is compiled whose stored weights are
 at least four times the last-level cache, so every run reads them from memory.
 Rounds visit all formats and a plain reading loop in turn, one thread each. Per
 format: gigabytes of stored weights per second, as a share of what the reading
 loop gets in the same rounds, and how much faster a product of one size is than
-with f32 weights. Medians of rounds; lo..hi are the extremes.
+with f32 weights. Medians of rounds.
 """
 import argparse
-import ctypes
 import json
 import os
 import statistics
@@ -25,50 +24,12 @@ import onnx
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
+import probes
+
 BITS = {"f32": 32, "f16": 16, "int8": 8, "int4": 4.5, "2:4": 18, "2:4-int8": 6}
 
-READER = r"""
-#include <stddef.h>
-typedef long long v8 __attribute__((vector_size(64)));
-long long read_all(const v8 *p, size_t n) {
-  v8 a = {0}, b = {0}, c = {0}, d = {0};
-  for (size_t i = 0; i + 4 <= n; i += 4) {
-    __builtin_prefetch((const char *)(p + i) + 3072);
-    __builtin_prefetch((const char *)(p + i) + 3136);
-    __builtin_prefetch((const char *)(p + i) + 3200);
-    __builtin_prefetch((const char *)(p + i) + 3264);
-    a ^= p[i]; b ^= p[i + 1]; c ^= p[i + 2]; d ^= p[i + 3];
-  }
-  a ^= b ^ c ^ d;
-  return a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4] ^ a[5] ^ a[6] ^ a[7];
-}
-"""
-
-
-def last_level_cache():
-    sizes = []
-    root = "/sys/devices/system/cpu/cpu0/cache"
-    for index in os.listdir(root):
-        try:
-            with open(f"{root}/{index}/size", encoding="ascii") as f:
-                sizes.append(int(f.read().strip().rstrip("K")) << 10)
-        except (OSError, ValueError):
-            pass
-    return max(sizes, default=32 << 20)
-
-
-def build_reader(folder):
-    source = os.path.join(folder, "reader.c")
-    with open(source, "w", encoding="ascii") as f:
-        f.write(READER)
-    library = os.path.join(folder, "reader.so")
-    compiler = os.environ.get("CC", "clang-22")
-    subprocess.run([compiler, "-O2", "-march=native", "-shared", "-fPIC", "-o",
-                    library, source], check=True)
-    function = ctypes.CDLL(library).read_all
-    function.restype = ctypes.c_longlong
-    function.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    return function
+# The least part of the read bandwidth, and the least gain over f32.
+FLOORS = {"int4": ("part", 0.8), "2:4": ("speedup", 1.5)}
 
 
 def save_chain(path, size, layers):
@@ -87,73 +48,93 @@ def save_chain(path, size, layers):
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--build", required=True)
-    parser.add_argument("--formats", default="f32,int8,int4,2:4")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--size", type=int, default=4096)
-    parser.add_argument("--mcpu", default="native")
-    parser.add_argument("--work", default="")
-    given = parser.parse_args()
-    tenonc = os.path.join(given.build, "bin", "tenonc")
-    formats = given.formats.split(",")
-    cache = last_level_cache()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = given.work or temporary
-        os.makedirs(folder, exist_ok=True)
-        read_all = build_reader(folder)
-        data = np.ones(4 * cache // 8 + 8, np.int64)
-        start = -(-data.ctypes.data // 64) * 64
-        programs, stored, layers = {}, {}, {}
-        for name in formats:
-            one = given.size ** 2 * BITS[name] / 8
-            layers[name] = int(-(-4 * cache // one))
-            program = os.path.join(folder, f"{name.replace(':', '')}-{given.mcpu}.so")
-            model = os.path.join(folder, "chain.onnx")
-            save_chain(model, given.size, layers[name])
-            report = os.path.join(folder, "report.json")
-            begin = time.time()
-            done = subprocess.run(
-                [tenonc, "compile", model, "--emit=so", "--no-selftest",
-                 f"--mcpu={given.mcpu}", f"--weights-format={name}", "-o",
-                 program, f"--report={report}"], capture_output=True, text=True)
-            if done.returncode:
-                raise SystemExit(done.stderr)
-            os.remove(model)
-            with open(report, encoding="utf-8") as f:
-                stored[name] = sum(row["bytes"] for row in json.load(f))
-            print(f"{name}: {layers[name]} products of {given.size}, "
-                  f"{stored[name] / 2**20:.0f} MiB stored, compiled in "
-                  f"{time.time() - begin:.1f} s", flush=True)
-            programs[name] = program
+def compile_chain(tenonc, folder, name, size, mcpu):
+    """(program, number of products, stored bytes)"""
+    one = size ** 2 * BITS[name] / 8
+    layers = int(-(-4 * probes.last_level_cache() // one))
+    program = os.path.join(folder, f"{name.replace(':', '')}.so")
+    model = os.path.join(folder, "chain.onnx")
+    save_chain(model, size, layers)
+    report = os.path.join(folder, "report.json")
+    begin = time.time()
+    done = subprocess.run(
+        [tenonc, "compile", model, "--emit=so", "--no-selftest",
+         f"--mcpu={mcpu}", f"--weights-format={name}", "-o", program,
+         f"--report={report}"], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    os.remove(model)
+    with open(report, encoding="utf-8") as file:
+        stored = sum(row["bytes"] for row in json.load(file))
+    print(f"{name}: {layers} products of {size}, {stored / 2**20:.0f} MiB "
+          f"stored, compiled in {time.time() - begin:.1f} s", flush=True)
+    return program, layers, stored
+
+
+def measure(build, formats=tuple(BITS), rounds=5, size=4096, mcpu="native"):
+    """{"read": GB/s, "rows": [...]}, medians of rounds."""
+    tenonc = os.path.join(build, "bin", "tenonc")
+    reader = probes.ReadRate()
+    with tempfile.TemporaryDirectory() as folder:
+        chains = {name: compile_chain(tenonc, folder, name, size, mcpu)
+                  for name in formats}
         reads, times = [], {name: [] for name in formats}
-        for _ in range(given.rounds):
+        for _ in range(rounds):
             for name in formats:
                 for _ in range(2):
                     begin = time.perf_counter()
-                    read_all(start, 4 * cache // 64)
-                    reads.append(4 * cache / (time.perf_counter() - begin) / 1e9)
+                    reader.run()
+                    reads.append(
+                        reader.bytes / (time.perf_counter() - begin) / 1e9)
                 done = subprocess.run(
-                    [tenonc, "run", programs[name], "x=random:1", "--bench=1",
-                     "--threads=1", "--json"], capture_output=True, text=True)
+                    [tenonc, "run", chains[name][0], "x=random:1",
+                     "--bench=0.5", "--threads=1", "--json"],
+                    capture_output=True, text=True)
                 if done.returncode:
-                    raise SystemExit(done.stderr)
+                    raise RuntimeError(done.stderr)
                 times[name].append(json.loads(done.stdout)["median_ms"] / 1e3)
-        read = statistics.median(reads)
-        print(f"read: {read:.1f} GB/s ({min(reads):.1f}..{max(reads):.1f})")
-        for name in formats:
-            time_of = statistics.median(times[name])
-            rate = stored[name] / time_of / 1e9
-            line = (f"{name}: {rate:.1f} GB/s "
-                    f"({stored[name] / max(times[name]) / 1e9:.1f}.."
-                    f"{stored[name] / min(times[name]) / 1e9:.1f}), "
-                    f"{100 * rate / read:.0f} % of read")
-            if "f32" in times:
-                ratio = (statistics.median(times["f32"]) / layers["f32"]) / (
-                    time_of / layers[name])
-                line += f", {ratio:.2f}x f32"
-            print(line)
+    read = statistics.median(reads)
+    per_product = {name: statistics.median(times[name]) / chains[name][1]
+                   for name in formats}
+    rows = []
+    for name in formats:
+        stored = chains[name][2] / chains[name][1]
+        row = {"format": name, "rate": stored / per_product[name] / 1e9,
+               "part": stored / per_product[name] / 1e9 / read,
+               "speedup": per_product.get("f32", float("nan")) /
+               per_product[name], "floor": None}
+        if name in FLOORS and (FLOORS[name][0] == "part" or "f32" in formats):
+            kind, least = FLOORS[name]
+            text = (f"{least:.0%} of read" if kind == "part" else
+                    f"{least}x f32")
+            row["floor"] = text, row[kind] >= least
+        rows.append(row)
+    return {"read": read, "lowest": min(reads), "highest": max(reads),
+            "rows": rows}
+
+
+def show(result):
+    print(f"read: {result['read']:.1f} GB/s ({result['lowest']:.1f}.."
+          f"{result['highest']:.1f})")
+    for row in result["rows"]:
+        line = (f"{row['format']}: {row['rate']:.1f} GB/s, {row['part']:.0%} "
+                f"of read, {row['speedup']:.2f}x f32")
+        if row["floor"]:
+            text, holds = row["floor"]
+            line += f"; {'holds' if holds else 'MISSED'}: {text}"
+        print(line, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--formats", default=",".join(BITS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=4096)
+    parser.add_argument("--mcpu", default="native")
+    given = parser.parse_args()
+    show(measure(given.build, given.formats.split(","), given.rounds,
+                 given.size, given.mcpu))
 
 
 if __name__ == "__main__":
