@@ -27,6 +27,12 @@ void tenon::registerTenonDialects(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
+ArrayRef<StringRef> tenon::weightsFormats() {
+  static const StringRef names[] = {"f32",  "f16", "int8",
+                                    "int4", "2:4", "2:4-int8"};
+  return names;
+}
+
 ArrayRef<StringRef> tenon::stageNames() {
   static const StringRef names[] = {"model", "compress", "schedule", "lower"};
   return names;
@@ -37,13 +43,7 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   lower::TargetFacts facts;
   llvm::Triple triple(target.triple);
   facts.indexBits = triple.isArch64Bit() ? 64 : 32;
-  if (triple.isAArch64()) {
-    facts.vectorBytes = 16;
-    facts.registers = 32;
-    facts.halfConversion = true;
-    return facts;
-  }
-  if (triple.getArch() != llvm::Triple::x86_64)
+  if (!triple.isAArch64() && triple.getArch() != llvm::Triple::x86_64)
     return facts;
   std::string error;
   const llvm::Target *llvmTarget =
@@ -52,6 +52,14 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
     return facts;
   std::unique_ptr<llvm::MCSubtargetInfo> info(llvmTarget->createMCSubtargetInfo(
       triple, target.cpu, target.features));
+  if (triple.isAArch64()) {
+    facts.vectorBytes = 16;
+    facts.registers = 32;
+    facts.halfConversion = true;
+    if (info->checkFeatures("+dotprod"))
+      facts.byteDot = lower::ByteDot::Signed;
+    return facts;
+  }
   if (info->checkFeatures("+avx512f,+avx512bw,+avx512dq,+avx512vl")) {
     facts.vectorBytes = 64;
     facts.registers = 32;
@@ -62,6 +70,11 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   facts.permute = facts.vectorBytes > 16;
   facts.fma = info->checkFeatures("+fma");
   facts.halfConversion = info->checkFeatures("+f16c");
+  if (info->checkFeatures(facts.vectorBytes == 64 ? "+avx512vnni"
+                                                  : "+avxvnni"))
+    facts.byteDot = lower::ByteDot::Mixed;
+  else if (facts.vectorBytes > 16)
+    facts.byteDot = lower::ByteDot::Pairs;
   return facts;
 }
 
@@ -107,6 +120,9 @@ static void buildCompressStage(OpPassManager &passes,
     quantize.minElements = options.minElements;
     program.addPass(compress::createQuantizeWeightsPass(quantize));
   }
+  compress::QuantizeActivationsPassOptions activations;
+  activations.all = options.int8Activations;
+  program.addPass(compress::createQuantizeActivationsPass(activations));
   compress::ReportWeightsPassOptions report;
   report.minElements = options.minElements;
   passes.addPass(compress::createReportWeightsPass(report));

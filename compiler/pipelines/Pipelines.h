@@ -18,11 +18,17 @@ struct TargetOptions {
 
 /// What the stage "compress" may do.
 struct CompressOptions {
-  /// f32, f16, int8, int4, 2:4 or 2:4-int8.
+  /// One of weightsFormats().
   std::string weightsFormat = "f32";
+  /// Left sides of products with integer weights in int8, a scale per row;
+  /// without it only where the model says so.
+  bool int8Activations = false;
   /// Smaller constants are neither changed nor reported.
   int64_t minElements = 1024;
 };
+
+/// What --weights-format takes.
+llvm::ArrayRef<llvm::StringRef> weightsFormats();
 
 /// All dialects that any stage needs, and their translations to LLVM IR.
 void registerTenonDialects(mlir::DialectRegistry &registry);

@@ -146,11 +146,9 @@ std::optional<int> tenon::readCompileOptions(const Arguments &arguments,
         place == "embed" ? WeightsPlace::Embed : WeightsPlace::File;
   }
   if (arguments.has("--weights-format")) {
-    static constexpr StringLiteral formats[] = {"f32",  "f16", "int8",
-                                                "int4", "2:4", "2:4-int8"};
     StringRef format = arguments.get("--weights-format");
-    if (!llvm::is_contained(formats, format))
-      return usage("--weights-format takes " + join(std::begin(formats), std::end(formats), ", ") +
+    if (!llvm::is_contained(weightsFormats(), format))
+      return usage("--weights-format takes " + join(weightsFormats(), ", ") +
                        ", not '" + format + "'",
                    "compile");
     options.compress.weightsFormat = format.str();
@@ -159,7 +157,7 @@ std::optional<int> tenon::readCompileOptions(const Arguments &arguments,
     if (arguments.get("--act") != "int8")
       return usage("--act takes int8, not '" + arguments.get("--act") + "'",
                    "compile");
-    return fail("--act=int8 is not implemented yet; leave it out");
+    options.compress.int8Activations = true;
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 //   MatMulNBits   B [n][block][bytes of a block], low bits first along k;
 //                 scales [n][block]; zero points packed per row of n, padded
 //                 to bytes, or absent: 2^(bits-1)
+#include "dialects/pack/Activations.h"
 #include "frontends/onnx/GraphImporter.h"
 #include "frontends/onnx/LowBit.h"
 
@@ -155,6 +156,9 @@ static LogicalResult translateMatMulNBits(NodeContext &node) {
     return node.error() << "expected A of rank 2 or more with " << k
                         << " columns, but got " << dimsToString(node.dimsOf(a));
   Value y = node.make<nn::MatmulOp>(f32, node.cast(a, f32), makeEncoded(node, m));
+  if (node.node.getInt("accuracy_level", 0) == 4)
+    y.getDefiningOp()->setAttr(pack::kInt8ActivationsAttr,
+                               node.builder.getUnitAttr());
   if (node.has(5))
     y = node.make<nn::AddOp>(f32, y, node.cast(node.in(5), f32));
   return node.yield(node.cast(y, result));

@@ -52,6 +52,30 @@ def PruneTwoFourPass : Pass<"tenon-prune-two-four", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::pack::PackDialect"];
 }
 
+def QuantizeActivationsPass
+    : Pass<"tenon-quantize-activations", "::mlir::func::FuncOp"> {
+  let summary = "Give products with integer weights int8 left sides";
+  let description = [{
+    ```mlir
+    %y = nn.matmul(%x, %w) : (tensor<4x64xf32>, tensor<64x32xf32, #pack.int<...>>)
+        -> tensor<4x32xf32>
+    ```
+    becomes, with a scale for each row (token),
+    ```mlir
+    %scale = mul(reduce max(abs(%x)), 1 / 127)
+    %q = nn.quantize(%x, %scale) : (...) -> tensor<4x64xi8>
+    %s = nn.matmul(%q, %w) : (tensor<4x64xi8>, ...) -> tensor<4x32xf32>
+    %y = nn.mul(%s, %scale)
+    ```
+    Done where the model asks for it (`pack.int8_activations` on the product:
+    MatMulNBits with accuracy_level 4) or, with `all`, everywhere.
+  }];
+  let options = [
+    Option<"all", "all", "bool", "false",
+           "every product with integer weights, not only marked ones">];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
+}
+
 def ReportWeightsPass : Pass<"tenon-report-weights", "::mlir::ModuleOp"> {
   let summary = "List what every constant is stored as";
   let description = [{

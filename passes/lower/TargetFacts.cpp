@@ -36,6 +36,8 @@ TargetFacts TargetFacts::of(ModuleOp module) {
         facts.fma = value.getInt();
       else if (key.getValue() == "tenon.half_conversion")
         facts.halfConversion = value.getInt();
+      else if (key.getValue() == "tenon.byte_dot")
+        facts.byteDot = (ByteDot)value.getInt();
     }
   }
   return facts;
@@ -54,7 +56,8 @@ void TargetFacts::attachTo(ModuleOp module) const {
                 entry("tenon.masks", masks), entry("tenon.registers", registers),
                 entry("tenon.index_bits", indexBits),
                 entry("tenon.permute", permute), entry("tenon.fma", fma),
-                entry("tenon.half_conversion", halfConversion)});
+                entry("tenon.half_conversion", halfConversion),
+                entry("tenon.byte_dot", (int64_t)byteDot)});
   DataLayoutEntryInterface cpu =
       DataLayoutEntryAttr::get(b.getStringAttr("CPU"), device);
   module->setAttr(kSpec, TargetSystemSpecAttr::get(context, {cpu}));

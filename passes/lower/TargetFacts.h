@@ -11,6 +11,14 @@
 
 namespace tenon::lower {
 
+/// How sums of products of bytes are made; all give the same integers.
+enum class ByteDot {
+  None,   // lane by lane in 32 bits
+  Pairs,  // x86: pmaddubsw, pmaddwd
+  Mixed,  // x86: vpdpbusd, u8 times s8, four to a dword
+  Signed, // AArch64: sdot, s8 times s8
+};
+
 struct TargetFacts {
   int64_t vectorBytes = 16; // of a register
   bool masks = false;       // masked loads and stores are single instructions
@@ -19,6 +27,7 @@ struct TargetFacts {
   bool permute = false;     // x86: a register's dwords in any order, by another
   bool fma = true;          // fused multiply-add of f32 is an instruction
   bool halfConversion = false; // f16 to f32 is an instruction
+  ByteDot byteDot = ByteDot::None;
 
   static TargetFacts of(mlir::ModuleOp module);
   void attachTo(mlir::ModuleOp module) const;

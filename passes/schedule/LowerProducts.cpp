@@ -109,7 +109,7 @@ static PanelOperand packRhs(KernBuilder &k, Location loc, Value rhs,
   return {packed, mapOf({panel, row, column})};
 }
 
-/// f32: register tiles over panels.
+/// f32, or int8 by encoded integers: register tiles over panels.
 static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   Location loc = op.getLoc();
   MLIRContext *context = k.b.getContext();
@@ -173,7 +173,9 @@ static Value lowerMatmul(KernBuilder &k, nn::MatmulOp op) {
   Location loc = op.getLoc();
   Value a = op.getLhs(), b = op.getRhs();
   Type element = k.elementOf(op.getResult());
-  if (element.isF32() && k.elementOf(a).isF32() && k.elementOf(b).isF32())
+  bool encoded = kern::readsPanels(b.getType());
+  if (element.isF32() && k.elementOf(b).isF32() &&
+      (k.elementOf(a).isF32() || (encoded && k.elementOf(a).isInteger(8))))
     return lowerTiled(k, op);
   Dims y = k.of(op.getResult());
   unsigned batch = y.size() - 2;

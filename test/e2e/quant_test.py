@@ -11,6 +11,9 @@ in dialects/pack/PanelCodecs.h reads that file; then
   outputs for 1, 3, 5 and 64 rows are those of the decoded matrix in float64;
   AVX2 and AVX-512 code, and any number of threads, give the same bits.
 
+With --act=int8 the same holds for rows rounded to int8, with every kind of dot
+product that this machine runs, AArch64's by qemu-user included.
+
 Models that are quantized already keep their codes: MatMulNBits and
 DequantizeLinear of constants, against what they stand for in float64.
 """
@@ -25,6 +28,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto as T
 from onnx import helper, numpy_helper
+
+from support import AARCH64, can_run_aarch64
 
 ROWS = (1, 3, 5, 64)
 # (k, n): one block and panel, then sizes that end inside them, and a column.
@@ -120,7 +125,7 @@ def save(path, w, transposed, bias):
 # --- Models that are quantized already ----------------------------------------
 
 
-def save_nbits(path, k, n, bits, block, zeros, scale_type, seed):
+def save_nbits(path, k, n, bits, block, zeros, scale_type, seed, **more):
     """MatMulNBits with random codes; the matrix it stands for, in float64."""
     random = np.random.default_rng(seed)
     blocks = -(-k // block)
@@ -152,7 +157,7 @@ def save_nbits(path, k, n, bits, block, zeros, scale_type, seed):
     inputs += [""] * (5 - len(inputs)) + ["b"]
     node = helper.make_node("MatMulNBits", inputs, ["y"], name="nbits",
                             domain="com.microsoft", K=k, N=n, bits=bits,
-                            block_size=block)
+                            block_size=block, **more)
     graph = helper.make_graph(
         [node], "g", [helper.make_tensor_value_info("x", T.FLOAT, ["M", k])],
         [helper.make_tensor_value_info("y", T.FLOAT, ["M", n])], tensors)
@@ -209,11 +214,36 @@ def save_dequantize(path, k, n, kind, element, transposed, seed):
     return w, np.zeros(n)
 
 
+def quantize_rows(x):
+    """What a product with int8 activations reads, as float64."""
+    scale = np.maximum(np.abs(x).max(1, keepdims=True) * np.float32(1 / 127),
+                       np.float32(2.0**-120))
+    return np.rint(x / scale).astype(float) * scale
+
+
+def dot_machines():
+    """(machines whose dot products differ, those that this one cannot run);
+    a machine is the options of its compile."""
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        flags = next((line for line in f if line.startswith("flags")), "")
+    runs, absent = [], []
+    for flag, cpu in (("avx2", "x86-64-v3"), ("avx512bw", "x86-64-v4"),
+                      ("avx512_vnni", "cascadelake"), ("avx_vnni", "alderlake")):
+        (runs if flag in flags.split() else absent).append([f"--mcpu={cpu}"])
+    for cpu in ("generic", "cortex-a76"):  # without and with dot products
+        (absent if can_run_aarch64() else runs).append(
+            [f"--target={AARCH64}", f"--mcpu={cpu}"])
+    return runs, absent
+
+
 class Tester:
     def __init__(self, build, folder):
         self.tenonc = os.path.join(build, "bin", "tenonc")
         self.folder = folder
         self.passed = self.failed = self.skipped = 0
+        self.machines, absent = dot_machines()
+        for machine in absent:
+            print(f"not run: {' '.join(machine)}")
 
     def check(self, condition, what):
         if condition:
@@ -308,6 +338,63 @@ class Tester:
             self.check(self.run(other, x).tobytes() == y.tobytes(),
                        f"{label}: {rows} rows: AVX2 gives other bits")
 
+    def check_activations(self, label, model, w, bias, options=()):
+        """int8 rows by the matrix w: the same bits on all machines."""
+        programs = []
+        for i, machine in enumerate(self.machines):
+            program = os.path.join(self.folder, f"dots{i}")
+            self.call("compile", model, "--dim", "M=1..64", "--emit=exe",
+                      "--no-selftest", "-o", program, *machine, *options)
+            programs.append((["qemu-aarch64"] if "--target" in machine[0]
+                             else []) + [program])
+        for rows in (1, 2, 3, 7, 64):
+            x = np.random.default_rng(rows).standard_normal((rows, len(w)))
+            x = x.astype(np.float32)
+            if rows == 7:
+                x[3] = 0  # a scale of its own
+            expected = quantize_rows(x) @ w + bias
+            np.save(os.path.join(self.folder, "x.npy"), x)
+            first = None
+            for program, machine in zip(programs, self.machines):
+                subprocess.run([*program, "x=x.npy", "--threads=2",
+                                "--out=y=y.npy"], cwd=self.folder, check=True,
+                               capture_output=True)
+                y = np.load(os.path.join(self.folder, "y.npy"))
+                if first is None:
+                    first = y
+                    error = np.abs(y - expected).max() / np.abs(expected).max()
+                    self.check(error < 1e-6,
+                               f"{label}: {rows} rows: error {error}")
+                self.check(y.tobytes() == first.tobytes(), f"{label}: {rows} "
+                           f"rows: {' '.join(machine)} gives other bits")
+
+    def test_activations(self):
+        model = os.path.join(self.folder, "model.onnx")
+        for i, (k, n) in enumerate(SHAPES[1:]):
+            for name in ("int8", "int4"):
+                random = np.random.default_rng(i)
+                w = random.standard_normal((k, n)).astype(np.float32)
+                if k * n < 1024:
+                    continue
+                save(model, w, i % 2 == 1, None)
+                self.compile(model, name, "x86-64-v3", "--weights=file")
+                with open(os.path.join(self.folder, "net.weights"), "rb") as f:
+                    decoded = decode(name, f.read(), k, n)
+                self.check_activations(
+                    f"{name} {k}x{n} by int8 rows", model, decoded, 0,
+                    ("--act=int8", f"--weights-format={name}"))
+
+    def test_accuracy_level(self):
+        """Level 4 asks for int8 rows, whatever the options."""
+        model = os.path.join(self.folder, "model.onnx")
+        for k, n, bits, block, zeros in (
+                (70, 37, 4, 32, "packed"), (96, 64, 8, 16, ""),
+                (70, 130, 8, 32, "packed")):
+            w, bias = save_nbits(model, k, n, bits, block, zeros, "", k + n,
+                                 accuracy_level=4)
+            self.check_activations(f"accuracy_level 4, {k}x{n} bits={bits}",
+                                   model, w, bias)
+
     def test_nbits(self):
         model = os.path.join(self.folder, "model.onnx")
         # An odd number of blocks pads the rows of 4-bit zero points.
@@ -390,7 +477,8 @@ def main():
                     tester.test(name, k, n, i % 2 == 1, i)
                 except (RuntimeError, AssertionError, ValueError) as error:
                     tester.check(False, f"{name} {k}x{n}: {error!r}")
-        for test in (tester.test_nbits, tester.test_dequantize, tester.test_ties,
+        for test in (tester.test_activations, tester.test_accuracy_level,
+                     tester.test_nbits, tester.test_dequantize, tester.test_ties,
                      tester.test_exact, tester.test_refusals):
             try:
                 test()
