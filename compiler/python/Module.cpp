@@ -9,6 +9,7 @@
 #include "compiler/driver/Session.h"
 
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <mutex>
 
@@ -155,6 +156,7 @@ public:
   nb::list describe(const std::vector<artifact::Tensor> &tensors) const;
   nb::list symbols() const;
   nb::list messages() const { return toPython(diagnostics); }
+  nb::list weights() const;
   std::string target() const {
     return compiled->target.options.triple + ", " + compiled->target.display;
   }
@@ -344,6 +346,16 @@ nb::list Model::symbols() const {
   return rows;
 }
 
+nb::list Model::weights() const {
+  nb::list rows;
+  for (const WeightRow &row : compiled->weightRows)
+    rows.append(nb::make_tuple(row.name, row.shape, row.format,
+                               row.bitsPerWeight, row.bytes,
+                               row.snr ? nb::cast(*row.snr) : nb::none(),
+                               row.kept));
+  return rows;
+}
+
 //===----------------------------------------------------------------------===//
 // The module
 //===----------------------------------------------------------------------===//
@@ -361,8 +373,14 @@ compile(const std::string &path, nb::object data,
         const std::map<std::string, std::vector<std::string>> &shapes,
         const std::map<std::string, std::string> &values, int32_t threads,
         const std::string &target, const std::string &cpu,
-        const std::string &prefix) {
+        const std::string &prefix, const std::string &weightsFormat) {
+  if (!llvm::is_contained(weightsFormats(), weightsFormat))
+    throw nb::value_error(("weights_format: expected " +
+                           llvm::join(weightsFormats(), ", ") + ", found '" +
+                           weightsFormat + "'")
+                              .c_str());
   CompileOptions options;
+  options.compress.weightsFormat = weightsFormat;
   options.model = path;
   options.target = target;
   options.cpu = cpu;
@@ -401,10 +419,11 @@ NB_MODULE(_tenon, m) {
       .def_prop_ro("symbols", &Model::symbols)
       .def_prop_ro("diagnostics", &Model::messages)
       .def_prop_ro("target", &Model::target)
+      .def_prop_ro("weights", &Model::weights)
       .def("run", &Model::run, nb::arg("symbols"), nb::arg("inputs"))
       .def("save", &Model::save, nb::arg("folder"), nb::arg("emit"));
   m.def("compile", &compile, nb::arg("path"), nb::arg("data").none(),
         nb::arg("dims"), nb::arg("shapes"), nb::arg("values"),
         nb::arg("threads"), nb::arg("target"), nb::arg("cpu"),
-        nb::arg("prefix"));
+        nb::arg("prefix"), nb::arg("weights_format"));
 }

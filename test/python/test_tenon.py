@@ -178,6 +178,56 @@ class Compile(unittest.TestCase):
                 compiled.save(os.path.join(file.name, "folder"))
 
 
+def product_model(k=64, n=48):
+    """y = x w, and w"""
+    w = np.random.default_rng(0).standard_normal((k, n)).astype(np.float32)
+    return model([helper.make_node("MatMul", ["x", "w"], ["y"], "product")],
+                 [value("x", F32, [2, k])], [value("y", F32, [2, n])],
+                 [("w", w)]), w
+
+
+class WeightsFormat(unittest.TestCase):
+    # Bits per weight of 64 x 48, and the least signal to noise ratio in dB.
+    FORMATS = {"f16": ("f16", 16, 70), "int8": ("int8", 8.5, 38),
+               "int4": ("int4 g32", 4.5, 20), "2:4": ("2:4", 18, 8),
+               "2:4-int8": ("2:4 int8", 6.5, 8)}
+
+    def test_each_format_is_near_the_product_and_says_its_error(self):
+        data, w = product_model()
+        x = np.random.default_rng(1).standard_normal((2, 64)).astype(
+            np.float32)
+        exact = x.astype(float) @ w
+        for name, (format_, bits, least) in self.FORMATS.items():
+            with self.subTest(name):
+                compiled = tenon.compile(data, weights_format=name)
+                [weight] = compiled.weights
+                self.assertEqual((weight.name, weight.shape, weight.format),
+                                 ("w", (64, 48), format_))
+                self.assertAlmostEqual(weight.bits_per_weight, bits)
+                self.assertEqual(weight.bytes, 64 * 48 * bits / 8)
+                self.assertGreater(weight.snr_db, least)
+                self.assertEqual(weight.kept_because, "")
+                y = compiled.run({"x": x})["y"]
+                noise = np.square(y - exact).sum()
+                # Each output sums the noise of its weights.
+                snr = 10 * np.log10(np.square(exact).sum() / noise)
+                self.assertGreater(snr, weight.snr_db - 3)
+                self.assertGreater(noise, 0)
+
+    def test_pruning_dense_weights_warns(self):
+        compiled = tenon.compile(product_model()[0], weights_format="2:4")
+        self.assertIn("warning", [d.kind for d in compiled.diagnostics])
+
+    def test_what_stays_float_says_why(self):
+        [weight] = tenon.compile(product_model()[0]).weights
+        self.assertEqual((weight.format, weight.snr_db), ("f32", None))
+        self.assertNotEqual(weight.kept_because, "")
+
+    def test_an_unknown_format_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "int4.*found 'int3'"):
+            tenon.compile(product_model()[0], weights_format="int3")
+
+
 class Run(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -20,7 +20,7 @@ import numpy as np
 from . import _tenon
 from ._errors import CompileError, Diagnostic, Error, RunError
 
-__all__ = ["compile", "Model", "TensorInfo", "CompileError", "RunError",
+__all__ = ["compile", "Model", "TensorInfo", "Weight", "CompileError", "RunError",
            "Error", "Diagnostic", "__version__"]
 __version__: str = _tenon.version
 
@@ -69,6 +69,27 @@ class TensorInfo:
         return f"{self.type}[{sizes}]"
 
 
+@dataclass(frozen=True)
+class Weight:
+    """What became of a constant of the model.
+
+    name, shape: as the ONNX model has them.
+    format: such as "int8", "int4 g32", "2:4" or "f32".
+    bits_per_weight, bytes: as stored, scales and indices included.
+    snr_db: signal to noise ratio of the change, infinite if nothing was lost;
+        None if the model brought the weight in this format.
+    kept_because: why it stays float; empty if it does not.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    format: str
+    bits_per_weight: float
+    bytes: int
+    snr_db: float | None
+    kept_because: str
+
+
 class Model:
     """A compiled model, ready to run; `tenon.compile` makes it.
 
@@ -76,6 +97,7 @@ class Model:
     symbols: {name: (lowest, highest)} of the sizes chosen at each run.
     target: "TRIPLE, CPU" that the code was made for.
     diagnostics: warnings and notes of the compile.
+    weights: list of Weight, those of a thousand elements and more.
 
     Runs of one model from several threads wait for each other; different
     models run at the same time.
@@ -88,6 +110,9 @@ class Model:
         self.symbols: dict[str, tuple[int, int]] = {
             name: (lo, hi) for name, lo, hi in native.symbols}
         self.target: str = native.target
+        self.weights: list[Weight] = [
+            Weight(name, tuple(shape), *rest)
+            for name, shape, *rest in native.weights]
         self.diagnostics = tuple(
             Diagnostic(kind, text, tuple(notes))
             for kind, text, notes in native.diagnostics)
@@ -150,7 +175,8 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
             shapes: Mapping[str, Sequence[Size] | str] = {},
             threads: int = 1, target: str | None = None, *,
             cpu: str | None = None, values: Mapping[str, Any] = {},
-            prefix: str | None = None) -> Model:
+            prefix: str | None = None,
+            weights_format: str = "f32") -> Model:
     """Compiles an ONNX model to native code and loads it.
 
     path_or_bytes: path of a .onnx or ONNX text file, the bytes of one, or an
@@ -170,6 +196,9 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
         the result.
     prefix: begins the symbols and names the files of `Model.save`; None: the
         name of the file.
+    weights_format: how the constant matrices of products are stored: "f32",
+        "f16", "int8", "int4", "2:4" or "2:4-int8"; `Model.weights` says what
+        became of each, and with what error.
 
     Raises CompileError, whose `.diagnostics` say what is wrong and where;
     TypeError and ValueError for arguments that are no sizes.
@@ -185,7 +214,7 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
          for name, size in dims.items()},
         {name: _shape_texts(name, sizes) for name, sizes in shapes.items()},
         {name: _value_text(value) for name, value in values.items()},
-        int(threads), target or "", cpu or "", prefix or ""))
+        int(threads), target or "", cpu or "", prefix or "", weights_format))
 
 
 # Arguments as the command line has them.
