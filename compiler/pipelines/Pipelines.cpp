@@ -70,11 +70,11 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   facts.permute = facts.vectorBytes > 16;
   facts.fma = info->checkFeatures("+fma");
   facts.halfConversion = info->checkFeatures("+f16c");
-  if (info->checkFeatures(facts.vectorBytes == 64 ? "+avx512vnni"
-                                                  : "+avxvnni"))
-    facts.byteDot = lower::ByteDot::Mixed;
-  else if (facts.vectorBytes > 16)
-    facts.byteDot = lower::ByteDot::Pairs;
+  if (facts.vectorBytes > 16)
+    facts.byteDot = info->checkFeatures(
+                        facts.vectorBytes == 64 ? "+avx512vnni" : "+avxvnni")
+                        ? lower::ByteDot::Mixed
+                        : lower::ByteDot::Pairs;
   return facts;
 }
 

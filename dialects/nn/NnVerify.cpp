@@ -151,6 +151,12 @@ static LogicalResult verifyElements(Operation *op) {
               return failure();
           return success();
         }
+        // int8 rows by encoded integers, whose scales make floats of the sums.
+        if (auto product = dyn_cast<MatmulOp>(op)) {
+          auto right = cast<RankedTensorType>(product.getRhs().getType());
+          if (right.getEncoding() && elementOf(product.getLhs()).isInteger(8))
+            return expectOne(product, {product.getRhs(), product.getResult()});
+        }
         return expectOne(o, valuesOf(o));
       })
       .Case<EmptyOp>([](auto) { return success(); })
