@@ -11,6 +11,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   magika       test/e2e/magika_features.py
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
+  control      test/e2e/control_test.py (branches and loops, run-time conditions)
   e2e          test/e2e/run.py (models against onnxruntime)
 
 A suite's output is passed on as it comes. One that crashes, takes too long,
@@ -174,7 +175,7 @@ def suites(build, suite):
         yield "package", [sys.executable, "test/package/run.py"]
     if source("test/e2e/magika_features.py"):
         yield "magika", [sys.executable, "test/e2e/magika_features.py"]
-    for name in ("quant", "scan"):
+    for name in ("quant", "scan", "control"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

@@ -44,6 +44,9 @@ def Rt_StepOp : Rt_Op<"step", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]
 def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
   let summary = "Steps again and again; a symbol of sizes counts";
   let description = [{
+    With `while`, the byte at that place is read before every iteration, and 0
+    ends the loop.
+
     ```mlir
     rt.loop "t0" trip #nn.dims<"seq"> {
       rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
@@ -51,9 +54,10 @@ def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
     }
     ```
   }];
-  let arguments = (ins StrAttr:$symbol, Nn_DimsAttr:$trip);
+  let arguments = (ins StrAttr:$symbol, Nn_DimsAttr:$trip,
+                       OptionalAttr<Rt_BufferAttr>:$condition);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$symbol `trip` $trip attr-dict-with-keyword $body";
+  let assemblyFormat = "$symbol `trip` $trip (`while` $condition^)? attr-dict-with-keyword $body";
   let hasVerifier = 1;
 }
 

@@ -57,5 +57,12 @@ LogicalResult ScanOp::verify() {
       failed(check(getYield()->getOperandTypes(), "yielded values")) ||
       failed(check(getResultTypes(), "results")))
     return failure();
+  if (!getConditional())
+    return success();
+  auto first = getInits().empty() ? RankedTensorType()
+                                  : cast<RankedTensorType>(getInits()[0].getType());
+  if (!first || !first.getElementType().isInteger(1) || first.getRank() != 0)
+    return emitOpError("expected 'while' to carry a tensor<i1> first, but got ")
+           << (first ? Type(first) : NoneType::get(getContext()));
   return success();
 }

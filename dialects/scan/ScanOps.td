@@ -12,12 +12,16 @@ class Scan_Op<string mnemonic, list<Trait> traits = []>
 
 def Scan_ScanOp : Scan_Op<"scan", [SingleBlock, RecursiveMemoryEffects,
     DeclareOpInterfaceMethods<Nn_DimsOpInterface, ["describeRegions"]>]> {
-  let summary = "A body applied `trip` times to what it carries";
+  let summary = "A body applied up to `trip` times to what it carries";
   let description = [{
     The iteration's number is a symbol that exists in the body only, from 0 to
     `trip` - 1, so a slice that moves with it is an `nn.slice`, and sizes,
     maps and step parameters follow it like any other size. The body may read
     values from outside.
+
+    With `while`, the first carried tensor is an i1 that is asked before every
+    iteration: the scan ends where it is false. A branch is such a scan of one
+    iteration.
 
     ```mlir
     %sum, %all = scan.scan "t0" trip #nn.dims<"seq"> carried(%zero, %out : tensor<4xf32>, tensor<?x4xf32>) {
@@ -34,11 +38,12 @@ def Scan_ScanOp : Scan_Op<"scan", [SingleBlock, RecursiveMemoryEffects,
     ```
   }];
   let arguments = (ins StrAttr:$symbol, Nn_DimsAttr:$trip,
+                       UnitAttr:$conditional,
                        Variadic<AnyRankedTensor>:$inits);
   let regions = (region SizedRegion<1>:$body);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    $symbol `trip` $trip (`carried` `(` $inits^ `:` type($inits) `)`)?
+    $symbol `trip` $trip (`while` $conditional^)? (`carried` `(` $inits^ `:` type($inits) `)`)?
     attr-dict-with-keyword $body (`->` type($results)^)?
   }];
   let hasVerifier = 1;

@@ -2,10 +2,9 @@
 //
 //   Loop(trip, true, v0...)   scan.scan over trip; the iteration's number is a
 //                             known integer inside, so slices stay slices
-//   Loop with a condition     known only at run time: all of the limit's
-//                             iterations run, and values stay as they are once
-//                             it is false
-//   If                        both branches run, and the condition selects
+//   Loop with a condition     known only at run time, or a trip count: a
+//                             conditional scan
+//   If                        a conditional scan of one iteration per branch
 #include "frontends/onnx/Recurrence.h"
 #include "mlir/IR/Diagnostics.h"
 
@@ -139,6 +138,8 @@ public:
 
 private:
   LogicalResult bindBody(const DimExpr &t);
+  bool staysAlive();
+  Value before(const DimExpr &t);
   LogicalResult roll();
   LogicalResult unroll(int64_t trip, bool alive);
 
@@ -146,6 +147,7 @@ private:
   GraphImporter &importer;
   const Graph *body = nullptr;
   DimExpr trip;
+  bool isLate = false; // its trip count is known only at run time
   size_t carried = 0, outputs = 0;
 };
 } // namespace
@@ -160,48 +162,65 @@ LogicalResult LoopTranslator::bindBody(const DimExpr &t) {
   return success();
 }
 
+/// Whether the body hands its condition on, or gives a constant.
+bool LoopTranslator::staysAlive() {
+  std::string name = body->outputs[0].name;
+  const Node *last = nullptr;
+  do {
+    if (name == body->inputs[1].name || importer.lookupInts(name))
+      return true;
+    for (const TensorData &t : body->initializers)
+      if (t.name == name)
+        return true;
+    last = nullptr;
+    for (const Node &n : body->nodes)
+      if (llvm::is_contained(n.outputs, name))
+        last = &n;
+    if (last && last->opType == "Constant")
+      return true;
+    if (last && last->opType == "Identity")
+      name = last->inputs[0];
+  } while (last && last->opType == "Identity");
+  return false;
+}
+
+/// t < the trip count, which is known at run time.
+Value LoopTranslator::before(const DimExpr &t) {
+  Value count = node.reshape(node.in(0), {});
+  Value at = nn::DimsOp::create(
+      node.builder, node.loc,
+      nn::tensorType(Dims(), node.elementOf(count)), node.dimsAttr({t}),
+      node.dimsAttr(Dims()));
+  node.analysis.set(at, Dims());
+  return node.make<nn::CompareOp>(node.builder.getI1Type(), at, count,
+                                  nn::Predicate::Lt);
+}
+
 LogicalResult LoopTranslator::roll() {
-  SmallVector<Value> inits;
-  for (size_t i = 0; i < carried; ++i)
-    inits.push_back(node.in(2 + i));
+  Type i1 = node.builder.getI1Type();
+  auto both = [&](Value a, Value b) -> Value {
+    return a && b ? node.make<nn::AndOp>(i1, a, b) : a ? a : b;
+  };
+  // What ends the loop early: a condition, or a trip count that comes late.
   const IntTensor *start = node.has(1) ? node.ints(1) : nullptr;
-  // Whether the condition is known to hold can be told only from the body: ask
-  // a first time for that, and carry it if it is not known.
+  bool asks = !staysAlive();
   Value alive;
   if (node.has(1) && !(start && start->values[0].isConstant(1)))
-    alive = node.in(1);
-  bool carry = (bool)alive;
-  if (!carry) {
-    const Node *last = nullptr;
-    for (const Node &n : body->nodes)
-      if (llvm::is_contained(n.outputs, body->outputs[0].name))
-        last = &n;
-    bool passed = body->outputs[0].name == body->inputs[1].name ||
-                  (last && last->opType == "Identity" &&
-                   last->inputs[0] == body->inputs[1].name);
-    bool constant = last && last->opType == "Constant";
-    if (last && last->opType == "Identity")
-      constant |= importer.lookupInts(last->inputs[0]) != nullptr;
-    for (const TensorData &t : body->initializers)
-      constant |= t.name == body->outputs[0].name ||
-                  (last && last->opType == "Identity" &&
-                   t.name == last->inputs[0]);
-    for (const Node &n : body->nodes)
-      constant |= last && last->opType == "Identity" &&
-                  n.opType == "Constant" && n.outputs[0] == last->inputs[0];
-    carry = !passed && !constant &&
-            !importer.lookupInts(body->outputs[0].name);
-    if (carry)
-      alive = node.scalar(node.builder.getI1Type(), 1);
-  }
-  if (carry && outputs)
+    alive = node.reshape(node.in(1), {});
+  if (asks && !alive)
+    alive = node.scalar(i1, 1);
+  if (isLate)
+    alive = both(alive, before(0));
+  bool conditional = (bool)alive;
+  if (conditional && outputs)
     return node.error()
-           << "it has scan outputs, and its condition is known only at run "
+           << "it has scan outputs, and how often it runs is known only at run "
               "time, so their size is not known";
-  if (carry) {
-    alive = node.reshape(alive, {});
+  SmallVector<Value> inits;
+  if (conditional)
     inits.push_back(alive);
-  }
+  for (size_t i = 0; i < carried; ++i)
+    inits.push_back(node.in(2 + i));
 
   auto results = buildScan(
       node, trip, inits,
@@ -210,8 +229,9 @@ LogicalResult LoopTranslator::roll() {
         if (failed(bindBody(t)))
           return failure();
         for (size_t i = 0; i < carried; ++i)
-          importer.define(body->inputs[2 + i].name,
-                          GraphImporter::Known{values[i], {}, nullptr});
+          importer.define(
+              body->inputs[2 + i].name,
+              GraphImporter::Known{values[conditional + i], {}, nullptr});
         if (failed(importer.importNodes(*body)))
           return failure();
         auto result = [&](size_t i) -> Value {
@@ -221,23 +241,21 @@ LogicalResult LoopTranslator::roll() {
                          << body->outputs[i].name << "'";
           return v;
         };
-        if (!carry) {
-          const IntTensor *on = importer.lookupInts(body->outputs[0].name);
-          if (!on || !on->values[0].isConstant(1))
-            return node.error() << "its condition is not known while compiling";
+        const IntTensor *on = importer.lookupInts(body->outputs[0].name);
+        bool ends = on && on->values[0].isConstant(0);
+        if (!conditional && (!on || !on->values[0].isConstant(1)))
+          return node.error() << "its condition is not known while compiling";
+        if (conditional) {
+          Value next = asks || ends ? result(0) : Value();
+          if (next)
+            next = node.reshape(next, {});
+          if (isLate)
+            next = both(next, before(t + DimExpr(1)));
+          // Asked before the first iteration only.
+          step.next.push_back(next ? next : node.scalar(i1, 1));
         }
-        for (size_t i = 0; i < carried; ++i) {
-          Value v = result(1 + i);
-          if (carry && v)
-            v = node.make<nn::SelectOp>(node.elementOf(v), values.back(), v,
-                                        values[i]);
-          step.next.push_back(v);
-        }
-        if (carry) {
-          Value on = node.reshape(result(0), {});
-          step.next.push_back(
-              node.make<nn::AndOp>(node.elementOf(on), values.back(), on));
-        }
+        for (size_t i = 0; i < carried; ++i)
+          step.next.push_back(result(1 + i));
         for (size_t i = 0; i < outputs; ++i) {
           Value v = result(1 + carried + i);
           if (!v)
@@ -245,16 +263,14 @@ LogicalResult LoopTranslator::roll() {
           step.outputs.push_back(outputAt(node, v, 0, trip, t));
         }
         return success();
-      });
+      },
+      conditional);
   if (failed(results))
     return failure();
-  size_t at = 0;
-  for (size_t i = 0; i < results->size(); ++i) {
-    if (carry && i == carried)
-      continue;
-    if (failed(node.yield((*results)[i], at++)))
+  for (auto [i, value] :
+       llvm::enumerate(ArrayRef<Value>(*results).drop_front(conditional)))
+    if (failed(node.yield(value, i)))
       return failure();
-  }
   return success();
 }
 
@@ -318,17 +334,12 @@ LogicalResult LoopTranslator::run() {
                            "condition, and each carried value";
   carried = body->inputs.size() - 2;
   outputs = body->outputs.size() - 1 - carried;
-  if (!node.has(0))
-    return node.error() << "it has no trip count; one that only its condition "
-                           "ends is not compiled yet";
-  const IntTensor *count = node.requireInts(0, "trip count");
-  if (!count)
-    return failure();
-  trip = DimExpr::max(count->values[0], 0);
   constexpr int64_t unbounded = int64_t(1) << 40, few = 64, much = 4096;
+  const IntTensor *count = node.has(0) ? node.ints(0) : nullptr;
+  isLate = node.has(0) && !count;
+  trip = count ? DimExpr::max(count->values[0], 0) : DimExpr(unbounded);
   if (trip.range(node.analysis.symbols).hi > unbounded)
-    return node.error() << "its trip count has no bound; one that only its "
-                           "condition ends is not compiled yet";
+    trip = DimExpr::min(trip, unbounded); // until its condition ends it
   const IntTensor *start = node.has(1) ? node.ints(1) : nullptr;
   bool known = !node.has(1) || (start && start->values[0].isConstant());
   if (known && start && start->values[0].isConstant(0))
@@ -357,48 +368,58 @@ static LogicalResult translateLoop(NodeContext &node) {
 
 //===- If ------------------------------------------------------------------===//
 
-/// A condition known only at run time: both branches, then a selection.
+/// A condition known only at run time: the branches are scans of at most one
+/// iteration, the second of which writes over the results of the first.
 static LogicalResult translateIf(NodeContext &node) {
-  const Graph *branches[] = {node.node.getGraph("then_branch"),
-                             node.node.getGraph("else_branch")};
-  constexpr size_t small = 32;
-  SmallVector<Value> results[2];
-  for (int i = 0; i < 2; ++i) {
-    if (!branches[i])
-      return node.error() << "expected two branches";
-    if (branches[i]->nodes.size() > small)
-      return node.error()
-             << "its condition is known only at run time, and a branch has "
-             << branches[i]->nodes.size() << " nodes; both branches are "
-             << "computed, so this is compiled up to " << small << " only";
-    GraphImporter::Scope scope(node.importer);
-    if (failed(node.importer.importNodes(*branches[i])))
-      return failure();
-    for (const ValueInfo &info : branches[i]->outputs) {
-      Value v = node.importer.lookup(info.name, node.loc);
-      if (!v)
-        return node.error() << "a branch does not compute '" << info.name
-                            << "'";
-      results[i].push_back(v);
-    }
-  }
   Value condition = node.in(0);
-  if (!condition || results[0].size() != results[1].size())
-    return node.error() << "expected branches with equal outputs";
+  if (!condition)
+    return failure();
   condition = node.reshape(condition, {});
-  for (auto [i, a, b] : llvm::enumerate(results[0], results[1])) {
-    if (node.dimsOf(a) != node.dimsOf(b) ||
-        node.elementOf(a) != node.elementOf(b))
-      return node.error() << "its branches give "
-                          << dimsToString(node.dimsOf(a)) << " and "
-                          << dimsToString(node.dimsOf(b))
-                          << " for output " << i
-                          << "; with a condition known only at run time they "
-                             "must agree";
-    if (failed(node.yield(node.make<nn::SelectOp>(node.elementOf(a), condition,
-                                                  a, b), i)))
+  SmallVector<Value> results;
+  for (StringRef name : {"else_branch", "then_branch"}) {
+    const Graph *branch = node.node.getGraph(name.str());
+    if (!branch)
+      return node.error() << "expected two branches";
+    bool isFirst = results.empty();
+    Type i1 = node.builder.getI1Type();
+    Value asked = isFirst ? node.make<nn::NotOp>(i1, condition) : condition;
+    auto build = [&](const DimExpr &, ValueRange carried,
+                     ScanStep &step) -> LogicalResult {
+      GraphImporter::Scope scope(node.importer);
+      if (failed(node.importer.importNodes(*branch)))
+        return failure();
+      if (!isFirst && branch->outputs.size() != results.size())
+        return node.error() << "expected branches with equal outputs";
+      step.next.push_back(carried[0]);
+      for (auto [i, info] : llvm::enumerate(branch->outputs)) {
+        Value v = node.importer.lookup(info.name, node.loc);
+        if (!v)
+          return node.error() << "a branch does not compute '" << info.name
+                              << "'";
+        ScanStep::Output output{v, {}, node.dimsOf(v), Dims(node.dimsOf(v).size(), DimExpr(0))};
+        if (!isFirst) {
+          output.dest = results[i];
+          if (node.dimsOf(v) != node.dimsOf(results[i]) ||
+              node.elementOf(v) != node.elementOf(results[i]))
+            return node.error()
+                   << "its branches give " << dimsToString(node.dimsOf(v))
+                   << " and " << dimsToString(node.dimsOf(results[i]))
+                   << " for output " << i
+                   << "; with a condition known only at run time they must "
+                      "agree";
+        }
+        step.outputs.push_back(output);
+      }
+      return success();
+    };
+    auto made = buildScan(node, 1, {asked}, build, /*conditional=*/true);
+    if (failed(made))
       return failure();
+    results.assign(made->begin() + 1, made->end());
   }
+  for (auto [i, result] : llvm::enumerate(results))
+    if (failed(node.yield(result, i)))
+      return failure();
   return success();
 }
 

@@ -61,10 +61,11 @@ static FailureOr<SmallVector<Value>> buildOnce(NodeContext &node,
 FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
                                               const DimExpr &trip,
                                               ArrayRef<Value> inits,
-                                              StepBuilder build) {
+                                              StepBuilder build,
+                                              bool conditional) {
   if (llvm::is_contained(inits, Value()))
     return failure();
-  if (trip.isConstant(1))
+  if (trip.isConstant(1) && !conditional)
     return buildOnce(node, inits, build);
 
   OpBuilder &b = node.builder;
@@ -124,7 +125,7 @@ FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
     all.push_back(output.dest ? output.dest : emptyFor(node, output));
   auto op = scan::ScanOp::create(b, node.loc, TypeRange(ValueRange(all)),
                                  b.getStringAttr(symbol),
-                                 node.dimsAttr({trip}), all);
+                                 node.dimsAttr({trip}), conditional, all);
   op.getBody().takeBody(region);
   for (auto [result, init] : llvm::zip(op.getResults(), all))
     analysis.set(result, analysis.of(init));

@@ -28,10 +28,11 @@ using StepBuilder = llvm::function_ref<mlir::LogicalResult(
     const DimExpr &t, mlir::ValueRange carried, ScanStep &step)>;
 
 /// The final carried values, then the outputs. A trip count of one needs no
-/// scan.
+/// scan. A `conditional` one ends where inits[0], an i1, is false.
 mlir::FailureOr<llvm::SmallVector<mlir::Value>>
 buildScan(NodeContext &node, const DimExpr &trip,
-          llvm::ArrayRef<mlir::Value> inits, StepBuilder build);
+          llvm::ArrayRef<mlir::Value> inits, StepBuilder build,
+          bool conditional = false);
 
 } // namespace tenon::onnx
 

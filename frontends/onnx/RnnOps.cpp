@@ -192,7 +192,10 @@ LogicalResult RnnTranslator::run() {
   if (node.dimsOf(x).size() != 3 || wDims.size() != 3 || rDims.size() != 3 ||
       !rDims[2].isConstant() || !wDims[2].isConstant())
     return node.error() << "expected X, W and R of rank 3 with known sizes of "
-                           "W and R";
+                           "W and R, but got "
+                        << dimsToString(node.dimsOf(x)) << ", "
+                        << dimsToString(wDims) << " and "
+                        << dimsToString(rDims);
   hidden = rDims[2].constant();
   if (!wDims[0].isConstant(directions) ||
       !wDims[1].isConstant(gates * hidden) ||

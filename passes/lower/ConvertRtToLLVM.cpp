@@ -198,7 +198,7 @@ void ProgramWriter::writeBlock(Block &block) {
 }
 
 ///   br head(0)
-/// head(%t):  cond_br %t < trip, body, done
+/// head(%t):  cond_br %t < trip [and the condition's byte], body, done
 /// body:      steps; br head(%t + 1)
 void ProgramWriter::writeLoop(rt::LoopOp loop) {
   Value trip = evaluate(loop.getTrip().getExprs()[0]);
@@ -212,6 +212,23 @@ void ProgramWriter::writeLoop(rt::LoopOp loop) {
   b.setInsertionPointToEnd(head);
   Value t = head->getArgument(0);
   Value more = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::slt, t, trip);
+  if (rt::BufferAttr condition = loop.getConditionAttr()) {
+    Block *ask = b.createBlock(body);
+    b.setInsertionPointToEnd(head);
+    LLVM::CondBrOp::create(b, loc, more, ask, ValueRange{}, done, ValueRange{});
+    b.setInsertionPointToEnd(ask);
+    Value base = LLVM::LoadOp::create(
+        b, loc, pointer,
+        LLVM::GEPOp::create(
+            b, loc, pointer, pointer, bases,
+            ArrayRef<LLVM::GEPArg>{(int32_t)baseNumber(condition)}));
+    Value at = LLVM::GEPOp::create(
+        b, loc, pointer, b.getI8Type(), base,
+        ValueRange{constant(i64, condition.getOffset())});
+    Value byte = LLVM::LoadOp::create(b, loc, b.getI8Type(), at);
+    more = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne, byte,
+                                constant(b.getI8Type(), 0));
+  }
   LLVM::CondBrOp::create(b, loc, more, body, ValueRange{}, done, ValueRange{});
   b.setInsertionPointToEnd(body);
   sizes[loop.getSymbol().str()] = t;

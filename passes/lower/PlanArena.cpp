@@ -349,7 +349,9 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
   for (Operation &op : block.without_terminator()) {
     if (auto loop = dyn_cast<scan::ScanOp>(op)) {
       auto made = rt::LoopOp::create(b, op.getLoc(), loop.getSymbolAttr(),
-                                     loop.getTripAttr());
+                                     loop.getTripAttr(), nullptr);
+      if (loop.getConditional())
+        made.setConditionAttr(placeOf(loop.getInits()[0]));
       OpBuilder::InsertionGuard guard(b);
       b.createBlock(&made.getBody());
       emitBlock(loop.getBody().front(), symbols, times * loop.getTripCount());

@@ -75,6 +75,8 @@ private:
 
 /// Carried tensors are states, or outputs that one insert fills step by step.
 bool ScanFuser::classify() {
+  if (loop.getConditional())
+    return false;
   for (auto [i, argument] : llvm::enumerate(body().getArguments())) {
     auto insert = loop.getYield()->getOperand(i).getDefiningOp<nn::InsertSliceOp>();
     if (insert && insert.getDest() == argument && argument.hasOneUse() &&

@@ -74,6 +74,18 @@ def mamba(work, lengths="1..256"):
     return path, ["--dim", f"seq={lengths}"]
 
 
+def silero_forms():
+    """The files that choose their rate while they run, or have batches."""
+    sizes = ["--dim", "batch=1", "--dim", "sequence=576"]
+    for name, options in (("silero_vad_16k_op15", sizes),
+                          ("silero_vad_half", sizes),
+                          ("silero_vad_op18_ifless", sizes),
+                          ("silero_vad", ["--shape", "input=1x576",
+                                          "--dim", "state.1=1",
+                                          "--value", "sr=16000"])):
+        yield package("silero-vad", "6.2.3", name + ".onnx"), options
+
+
 def resnet50(work, size):
     import onnx
     path = f"{work}/resnet50.onnx"
@@ -155,6 +167,29 @@ def model_silero(work):
         worst = max(worst, error)
         state, other = found["stateN"], wanted["stateN"]
     program.selftest()
+    return worst
+
+
+def model_silero_forms(work):
+    """the other silero_vad files, 20 chunks with state"""
+    worst = 0.0
+    for i, (model, options) in enumerate(silero_forms()):
+        program = Program(model, f"{work}/{i}", *options)
+        expected = reference(model)
+        rng = np.random.default_rng(0)
+        state = other = np.zeros((2, 1, 128), np.float32)
+        rate = {} if "half" in model else {"sr": np.array(16000)}
+        asked = {} if "--value" in options else rate
+        for _ in range(20):
+            sound = rng.uniform(-0.5, 0.5, (1, 576)).astype(np.float32)
+            wanted = expected({"input": sound, "state": other, **rate})
+            found = program.run({"input": sound, "state": state,
+                                 **asked})
+            error = largest_error(found, wanted)
+            assert error <= TOLERANCE, \
+                f"{os.path.basename(model)}: relative error {error:.2e}"
+            worst = max(worst, error)
+            state, other = found["stateN"], wanted["stateN"]
     return worst
 
 
@@ -314,6 +349,7 @@ def bits_cases(work, suite, wanted=60):
 
 
 TESTS = (model_magika, model_minilm, model_ppocr_cls, model_silero,
+         model_silero_forms,
          model_resnet50, model_mamba, bits_magika, bits_minilm, bits_silero,
          bits_mamba, bits_cases)
 

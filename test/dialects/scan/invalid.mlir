@@ -61,3 +61,14 @@ func.func @a_body_yields(%a: tensor<4xf32>) {
   } -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @a_condition_comes_first(%a: tensor<4xf32>) {
+  // expected-error @below {{expected 'while' to carry a tensor<i1> first, but got 'tensor<4xf32>'}}
+  %r = scan.scan "t0" trip #nn.dims<3> while carried(%a : tensor<4xf32>) {
+  ^bb0(%x: tensor<4xf32>):
+    scan.yield %x : tensor<4xf32>
+  } -> tensor<4xf32>
+  return
+}

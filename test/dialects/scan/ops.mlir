@@ -33,3 +33,14 @@ func.func @nothing_carried() {
   }
   return
 }
+
+// CHECK-LABEL: func @ends_where_the_first_carried_is_false
+// CHECK:       scan.scan "t0" trip <9> while carried(%{{.+}}, %{{.+}} : tensor<i1>, tensor<4xf32>) {
+func.func @ends_where_the_first_carried_is_false(%go: tensor<i1>, %x: tensor<4xf32>) -> tensor<4xf32> {
+  %c, %y = scan.scan "t0" trip #nn.dims<9> while carried(%go, %x : tensor<i1>, tensor<4xf32>) {
+  ^bb0(%on: tensor<i1>, %h: tensor<4xf32>):
+    %next = nn.add %h, %h : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    scan.yield %on, %next : tensor<i1>, tensor<4xf32>
+  } -> tensor<i1>, tensor<4xf32>
+  return %y : tensor<4xf32>
+}

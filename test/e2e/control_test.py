@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Control flow that only a run decides, against onnxruntime.
+
+usage: control_test.py [--build DIR]
+
+Branches, loops that a condition ends, and trip counts that are inputs: each
+compiled once, for each level of the CPU, and run so that every way is taken.
+"""
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import parser
+
+from support import Program, cpu_levels
+
+HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
+
+# name: (model, inputs of each run)
+CASES = {}
+
+
+def case(name, text, *runs):
+    CASES[name] = HEAD + text, runs
+
+
+def floats(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def scalar(value, kind):
+    return np.array(value, kind)
+
+
+X = floats(3, 8)
+TWO_WAYS = [{"c": scalar(c, bool), "x": X} for c in (True, False)]
+
+case("branches with products", """
+g (bool c, float[3,8] x) => (float[3,4] y, float[3,8] z) <float[8,4] w = {%s}> {
+  y, z = If (c) <
+    then_branch = t () => (float[3,4] y1, float[3,8] z1) {
+      y1 = MatMul (x, w)
+      z1 = Tanh (x)
+    },
+    else_branch = e () => (float[3,4] y2, float[3,8] z2) {
+      s = Softmax (x)
+      y2 = MatMul (s, w)
+      z2 = Identity (x)
+    }>
+}""" % ",".join(f"{v:.3f}" for v in floats(32)), *TWO_WAYS)
+
+case("branches in branches", """
+g (bool c, bool d, float[3,8] x) => (float[3,8] y) {
+  y = If (c) <
+    then_branch = t () => (float[3,8] y1) {
+      a = Exp (x)
+      y1 = If (d) <
+        then_branch = tt () => (float[3,8] y3) { y3 = Add (a, x) },
+        else_branch = te () => (float[3,8] y4) { y4 = Mul (a, x) }>
+    },
+    else_branch = e () => (float[3,8] y2) { y2 = Neg (x) }>
+}""", *[{"c": scalar(c, bool), "d": scalar(d, bool), "x": X}
+        for c in (True, False) for d in (True, False)])
+
+case("a branch in a loop", """
+g (float[6,4] x, float[4] s) => (float[4] y) {
+  y = Scan <num_scan_inputs = 1, body = b (float[4] h, float[4] r) => (float[4] n) {
+    total = ReduceSum <keepdims = 0> (r)
+    zero = Constant <value_float = 0.0> ()
+    c = Greater (total, zero)
+    n = If (c) <
+      then_branch = t () => (float[4] n1) { n1 = Add (h, r) },
+      else_branch = e () => (float[4] n2) { n2 = Mul (h, r) }>
+  }> (s, x)
+}""", {"x": floats(6, 4), "s": floats(4, seed=1)})
+
+case("a loop that its condition ends", """
+g (float[4] x, float limit) => (float[4] y, float n) {
+  most = Constant <value_int = 100> ()
+  yes = Constant <value = bool {1}> ()
+  zero = Constant <value_float = 0.0> ()
+  y, n = Loop (most, yes, x, zero) <body = b (int64 i, bool c, float[4] h, float k) => (bool c1, float[4] h1, float k1) {
+    h1 = Add (h, h)
+    one = Constant <value_float = 1.0> ()
+    k1 = Add (k, one)
+    size = ReduceL2 <keepdims = 0> (h1)
+    c1 = Less (size, limit)
+  }>
+}""", *[{"x": floats(4), "limit": scalar(v, np.float32)} for v in (0, 5, 1e4, 1e38)])
+
+case("a loop without a trip count", """
+g (float[4] x, bool go) => (float[4] y) {
+  y = Loop (, go, x) <body = b (int64 i, bool c, float[4] h) => (bool c1, float[4] h1) {
+    h1 = Add (h, h)
+    size = ReduceL2 <keepdims = 0> (h1)
+    limit = Constant <value_float = 50.0> ()
+    c1 = Less (size, limit)
+  }>
+}""", {"x": floats(4), "go": scalar(True, bool)}, {"x": floats(4), "go": scalar(False, bool)})
+
+case("a trip count that is an input", """
+g (float[4] x, int64 n) => (float[4] y) {
+  y = Loop (n, , x) <body = b (int64 i, bool c, float[4] h) => (bool c1, float[4] h1) {
+    c1 = Identity (c)
+    f = Cast <to = 1> (i)
+    h1 = Add (h, f)
+  }>
+}""", *[{"x": floats(4), "n": scalar(v, np.int64)} for v in (0, 1, 7, -3)])
+
+case("a trip count and a condition", """
+g (float[4] x, int64 n, float limit) => (float[4] y) {
+  yes = Constant <value = bool {1}> ()
+  y = Loop (n, yes, x) <body = b (int64 i, bool c, float[4] h) => (bool c1, float[4] h1) {
+    h1 = Add (h, h)
+    size = ReduceL2 <keepdims = 0> (h1)
+    c1 = Less (size, limit)
+  }>
+}""", *[{"x": floats(4), "n": scalar(n, np.int64), "limit": scalar(limit, np.float32)}
+        for n in (0, 3, 9) for limit in (0, 20, 1e30)])
+
+
+def check(name, work):
+    text, runs = CASES[name]
+    path = f"{work}/model.onnx"
+    onnx.save(parser.parse_model(text), path)
+    reference = onnxruntime.InferenceSession(
+        path, providers=["CPUExecutionProvider"])
+    outputs = [o.name for o in reference.get_outputs()]
+    for level in cpu_levels():
+        program = Program(path, f"{work}/{level}", cpu=level)
+        for inputs in runs:
+            expected = dict(zip(outputs, reference.run(None, inputs)))
+            found = program.run(inputs)
+            for key in outputs:
+                assert found[key].shape == expected[key].shape, \
+                    f"{key} has shape {found[key].shape}"
+                np.testing.assert_allclose(found[key], expected[key], rtol=1e-5,
+                                           atol=1e-6, err_msg=f"{key} of {inputs}")
+
+
+def main():
+    if not cpu_levels():
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    failed = 0
+    for name in CASES:
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                check(name, work)
+            print(f"passed {name}")
+        except Exception as error:  # a refusal is a failure as well
+            failed += 1
+            print(f"FAILED {name}: {error}")
+    print(f"{len(CASES) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
