@@ -1,13 +1,5 @@
-// Values get places, groups become steps.
-//
-//   slots by size, largest first; each at the lowest offset that no slot alive
-//   at the same time covers:
-//
-//     offset ^   +---------+
-//            |   |    B    |   +---+
-//            | +-+---------+---+ C |
-//            | |       A       +---+
-//            +-+---------------+----> steps
+// Values get places (PackSlots), groups become steps.
+#include "passes/lower/PackSlots.h"
 #include "passes/lower/Passes.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -26,11 +18,6 @@ namespace {
 constexpr uint64_t kSlack = 64;
 
 uint64_t alignUp(uint64_t v) { return (v + 63) / 64 * 64; }
-
-struct Slot {
-  uint64_t bytes = 0, offset = 0;
-  unsigned first = 0, last = 0; // in the order of forEachOp
-};
 
 class Planner {
 public:
@@ -252,37 +239,8 @@ LogicalResult Planner::planSlots() {
   if (failed(ok))
     return failure();
 
-  // Largest first, at the lowest free offset.
-  SmallVector<unsigned> order(slots.size());
-  for (unsigned i = 0; i < order.size(); ++i)
-    order[i] = i;
-  llvm::stable_sort(order, [&](unsigned x, unsigned y) {
-    return slots[x].bytes > slots[y].bytes;
-  });
-  SmallVector<unsigned> placed;
-  for (unsigned i : order) {
-    Slot &slot = slots[i];
-    SmallVector<std::pair<uint64_t, uint64_t>> busy;
-    for (unsigned j : placed)
-      if (slots[j].first <= slot.last && slot.first <= slots[j].last)
-        busy.push_back({slots[j].offset, slots[j].offset + slots[j].bytes});
-    llvm::sort(busy);
-    for (auto [begin, end] : busy) {
-      if (slot.offset + slot.bytes <= begin)
-        break;
-      slot.offset = std::max(slot.offset, end);
-    }
-    slotBytes = std::max(slotBytes, slot.offset + slot.bytes);
-    placed.push_back(i);
-  }
-  std::map<unsigned, int64_t> change;
-  for (const Slot &slot : slots) {
-    change[slot.first] += slot.bytes;
-    change[slot.last + 1] -= slot.bytes;
-  }
-  int64_t live = 0;
-  for (auto [at, delta] : change)
-    peakBytes = std::max<uint64_t>(peakBytes, live += delta);
+  slotBytes = packSlots(slots);
+  peakBytes = peakOf(slots);
   return success();
 }
 
