@@ -19,6 +19,15 @@ using namespace tenon;
 
 namespace {
 
+/// A body that got as long as this takes no more in: its values leave the
+/// registers, and a chain of n nodes would be copied n times.
+constexpr size_t kLongestBody = 256;
+
+bool fitTogether(Region &a, Region &b) {
+  return a.front().getOperations().size() + b.front().getOperations().size() <=
+         kLongestBody;
+}
+
 /// Whether a body only passes its argument on.
 bool isMovement(kern::MapOp map) {
   return map.getIns().size() == 1 && map.getTables().empty() &&
@@ -194,7 +203,9 @@ bool fuseInto(Consumer consumer, unsigned index, const nn::DimAnalysis &dims) {
     return true;
   }
   auto producer = operand.getDefiningOp<kern::MapOp>();
-  if (!producer || !isInlinable(producer) || producer->getBlock() != consumer->getBlock())
+  if (!producer || !isInlinable(producer) ||
+      producer->getBlock() != consumer->getBlock() ||
+      !fitTogether(consumer.getBody(), producer.getBody()))
     return false;
   bool free = isMovement(producer) || producer.getIns().empty();
   if (!free && !producer->hasOneUse())
@@ -221,7 +232,8 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
   auto map = dyn_cast<kern::MapOp>(*root->user_begin());
   if (!map || map.getNumResults() != 1 || !map.getDests().empty() ||
       !map.getTables().empty() || kern::usesIndices(map.getBody()) ||
-      map->getBlock() != root->getBlock())
+      map->getBlock() != root->getBlock() ||
+      !fitTogether(region, map.getBody()))
     return false;
   OpBuilder b(map);
   MLIRContext *context = b.getContext();

@@ -117,6 +117,20 @@ static Value windowCount(KernBuilder &k, nn::PoolOp op, OpBuilder &b,
         arith::MulIOp::create(b, loc, out,
                               indexConstant(b, loc, op.getStrides()[i])),
         size(low));
+    if (dilation == 1) {
+      // From max(first, lo) to min(first + window, hi).
+      Value from = arith::MaxSIOp::create(b, loc, first, size(begin));
+      Value to = arith::MinSIOp::create(
+          b, loc,
+          arith::AddIOp::create(b, loc, first,
+                                indexConstant(b, loc, op.getWindow()[i])),
+          size(end));
+      Value inside = arith::MaxSIOp::create(
+          b, loc, arith::SubIOp::create(b, loc, to, from),
+          indexConstant(b, loc, 0));
+      total = arith::MulIOp::create(b, loc, total, inside);
+      continue;
+    }
     Value count = indexConstant(b, loc, 0);
     for (int64_t j = 0; j < op.getWindow()[i]; ++j) {
       Value at = arith::AddIOp::create(b, loc, first,
@@ -143,6 +157,11 @@ static Value lowerPool(KernBuilder &k, nn::PoolOp op) {
   unsigned spatial = op.getWindow().size();
   bool max = op.getKind() == nn::PoolKind::Max;
   bool average = op.getKind() == nn::PoolKind::Average;
+  // windowCount writes these out one by one.
+  constexpr int64_t longest = 4096;
+  for (auto [window, dilation] : llvm::zip(op.getWindow(), op.getDilations()))
+    if (average && dilation > 1 && window > longest)
+      return {};
   Type element = k.elementOf(op.getInput());
   // The last window may reach past the padding (ceil_mode): pad what it needs.
   Dims low = op.getLow().getExprs(), high = op.getHigh().getExprs();
