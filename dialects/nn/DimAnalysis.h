@@ -44,6 +44,10 @@ private:
 inline constexpr llvm::StringLiteral kShapeAttr = "nn.shape";
 inline constexpr llvm::StringLiteral kSymbolsAttr = "nn.symbols";
 inline constexpr llvm::StringLiteral kNameAttr = "nn.name";
+/// Elements of a tensor, and every size in an attribute.
+inline constexpr int64_t kLargestSize = int64_t(1) << 48;
+/// Whether the constant sizes alone make more elements than that.
+bool isTooLarge(llvm::ArrayRef<DimExpr> dims);
 /// A `?` of which nothing is known is a symbol that begins so.
 inline constexpr llvm::StringLiteral kUnknownSize = "unknown.";
 

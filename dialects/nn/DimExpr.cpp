@@ -44,6 +44,12 @@ int DimExpr::compare(const DimExpr &a, const DimExpr &b) {
   return 0;
 }
 
+/// As integers of a model do: past the ends they begin anew. Sizes are bounded
+/// where tensors are made of them.
+template <typename F> static int64_t wrapping(int64_t a, int64_t b, F f) {
+  return (int64_t)f((uint64_t)a, (uint64_t)b);
+}
+
 //===- Construction --------------------------------------------------------===//
 
 DimExpr::DimExpr(int64_t value) {
@@ -68,7 +74,8 @@ DimExpr DimExpr::fromTerms(std::vector<Term> terms) {
   DimExpr e;
   for (Term &t : terms) {
     if (!e.terms.empty() && Term::compareAtoms(e.terms.back(), t) == 0)
-      e.terms.back().coefficient += t.coefficient;
+      e.terms.back().coefficient =
+          wrapping(e.terms.back().coefficient, t.coefficient, std::plus<>());
     else
       e.terms.push_back(std::move(t));
     if (e.terms.back().coefficient == 0)
@@ -111,7 +118,7 @@ DimExpr DimExpr::operator*(const DimExpr &o) const {
   std::vector<Term> all;
   for (const Term &a : terms)
     for (const Term &b : o.terms) {
-      Term t{a.coefficient * b.coefficient, a.atoms};
+      Term t{wrapping(a.coefficient, b.coefficient, std::multiplies<>()), a.atoms};
       t.atoms.insert(t.atoms.end(), b.atoms.begin(), b.atoms.end());
       std::sort(t.atoms.begin(), t.atoms.end(),
                 [](const Atom &x, const Atom &y) {
@@ -134,7 +141,9 @@ std::optional<DimExpr> DimExpr::exactDiv(const DimExpr &a, const DimExpr &b) {
     if (guard > 64)
       return std::nullopt;
     const Term &top = rest.terms.front();
-    if (top.coefficient % lead.coefficient)
+    // INT64_MIN / -1 traps.
+    if (lead.coefficient == -1 ? top.coefficient == INT64_MIN
+                               : top.coefficient % lead.coefficient != 0)
       return std::nullopt;
     Term q{top.coefficient / lead.coefficient, {}};
     size_t used = 0;
@@ -155,6 +164,8 @@ std::optional<DimExpr> DimExpr::exactDiv(const DimExpr &a, const DimExpr &b) {
 }
 
 static int64_t floorDivide(int64_t a, int64_t b) {
+  if (b == -1)
+    return wrapping(0, a, std::minus<>());
   int64_t q = a / b;
   return q - ((a % b != 0) && ((a < 0) != (b < 0)));
 }

@@ -174,6 +174,33 @@ static bool dependsOnUnknown(const DimExpr &e) {
   return found;
 }
 
+bool nn::isTooLarge(ArrayRef<DimExpr> dims) {
+  if (llvm::any_of(dims, [](auto &d) { return d.isConstant(0); }))
+    return false;
+  __int128 elements = 1;
+  for (const DimExpr &d : dims)
+    if (d.isConstant() && elements <= kLargestSize)
+      elements *= d.constant();
+  return elements > kLargestSize;
+}
+
+static LogicalResult verifyMagnitudes(Operation *op, const Dims &result) {
+  // The contents of nn.dims are no sizes.
+  if (!isa<DimsOp>(op))
+    for (NamedAttribute attr : op->getAttrs())
+      if (auto sizes = dyn_cast<DimsAttr>(attr.getValue()))
+        for (const DimExpr &e : sizes.getExprs())
+          if (e.isConstant() &&
+              (e.constant() > kLargestSize || e.constant() < -kLargestSize))
+            return op->emitOpError("expected sizes of at most 2^48 in ")
+                   << attr.getName().getValue() << ", but got " << sizes;
+  if (isTooLarge(result))
+    return op->emitOpError("expected a result of at most 2^48 elements, but it "
+                           "would be ")
+           << dimsToString(result);
+  return success();
+}
+
 LogicalResult nn::verifyInferredDims(Operation *op) {
   // Without a program around it a `?` is any size.
   DimAnalysis none;
@@ -199,6 +226,8 @@ LogicalResult nn::verifyInferredDims(Operation *op) {
     if (!fits)
       return op->emitOpError("expected a result of sizes ")
              << dimsToString(dims) << ", but got " << type;
+    if (failed(verifyMagnitudes(op, dims)))
+      return failure();
   }
   return isa<NnDialect>(op->getDialect()) ? verifyElements(op) : success();
 }

@@ -39,8 +39,8 @@ static LogicalResult translateIdentity(NodeContext &node) {
 }
 
 static LogicalResult translateDropout(NodeContext &node) {
-  const IntTensor *training = node.ints(2);
-  if (node.has(2) && !(training && training->values[0].isConstant(0)))
+  std::optional<DimExpr> training = node.oneInt(2);
+  if (node.has(2) && !(training && training->isConstant(0)))
     return node.error() << "training_mode is not compiled; export the model "
                            "for inference";
   if (failed(node.yield(node.in(0))))

@@ -213,6 +213,20 @@ private:
 };
 } // namespace
 
+/// Inside a body the same value may go two ways, but the model's outputs are
+/// arguments of one function.
+static Error checkOutputNames(const Graph &graph) {
+  llvm::StringSet<> names;
+  for (const ValueInfo &output : graph.outputs)
+    if (!names.insert(output.name).second)
+      return createStringError("output '" + output.name +
+                               "' of the graph is listed twice; let one of "
+                               "them be an Identity of it");
+  return Error::success();
+}
+
 Error tenon::onnx::checkAndSort(Graph &graph) {
+  if (Error error = checkOutputNames(graph))
+    return error;
   return Scope(graph, nullptr).run();
 }

@@ -3,6 +3,8 @@
 #define TENON_FRONTENDS_ONNX_GRAPHIMPORTER_H
 
 #include "frontends/onnx/OpTranslators.h"
+#include "mlir/IR/Diagnostics.h"
+#include <set>
 
 namespace tenon::onnx {
 
@@ -10,14 +12,21 @@ class GraphImporter {
 public:
   GraphImporter(mlir::OpBuilder &builder, const Model &model,
                 const ImportOptions &options)
-      : builder(builder), model(model), options(options) {}
+      : builder(builder), model(model), options(options),
+        countErrors(builder.getContext(), [this](mlir::Diagnostic &diagnostic) {
+          errors += diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;
+          return mlir::failure();
+        }) {}
 
   mlir::LogicalResult importMain(mlir::ModuleOp module);
-  /// Imports the nodes of a graph (the main one, or a branch taken).
+  /// Imports the nodes of a graph (the main one, or a branch taken). One that
+  /// is refused does not end it, so that all of them are reported.
   mlir::LogicalResult importNodes(const Graph &graph);
 
   mlir::Value lookup(const std::string &name, mlir::Location loc);
   const IntTensor *lookupInts(const std::string &name);
+  /// The value of an integer tensor of one element, if it is known.
+  std::optional<DimExpr> lookupInt(const std::string &name);
   const TensorData *lookupConstant(const std::string &name);
 
   void define(const std::string &name, mlir::Value value) {
@@ -40,11 +49,13 @@ public:
   public:
     explicit Scope(GraphImporter &importer)
         : importer(importer), values(importer.values),
-          integers(importer.integers), constants(importer.constants) {}
+          integers(importer.integers), constants(importer.constants),
+          refused(importer.refused) {}
     ~Scope() {
       importer.values = std::move(values);
       importer.integers = std::move(integers);
       importer.constants = std::move(constants);
+      importer.refused = std::move(refused);
     }
 
   private:
@@ -52,6 +63,7 @@ public:
     std::map<std::string, mlir::Value> values;
     std::map<std::string, IntTensor> integers;
     std::map<std::string, const TensorData *> constants;
+    std::set<std::string> refused;
   };
   /// A name that no symbol has, for the number of an iteration.
   std::string freshSymbol();
@@ -71,11 +83,19 @@ private:
   DimExpr sizeOf(const Dim &dim, const std::string &input, size_t axis);
   void addSymbol(const std::string &name, DimRange range);
   mlir::Value materialize(const TensorData &tensor, mlir::Location loc);
+  mlir::LogicalResult importNode(const Node &node);
+  void standInFor(const Node &node);
 
   std::map<std::string, mlir::Value> values;
   std::map<std::string, IntTensor> integers;
   std::map<std::string, const TensorData *> constants;
   unsigned loops = 0;
+  /// Results of refused nodes whose sizes nobody knows; what needs them is not
+  /// looked at.
+  std::set<std::string> refused;
+  bool metRefused = false;
+  size_t errors = 0;
+  mlir::ScopedDiagnosticHandler countErrors;
 };
 
 } // namespace tenon::onnx

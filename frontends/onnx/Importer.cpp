@@ -157,6 +157,10 @@ LogicalResult GraphImporter::addInput(const ValueInfo &info,
     for (auto [i, dim] : llvm::enumerate(info.type.dims))
       dims.push_back(sizeOf(dim, info.name, i));
   }
+  if (nn::isTooLarge(dims))
+    return emitError(loc) << "input '" << info.name
+                          << "': expected at most 2^48 elements, but got "
+                          << dimsToString(dims);
   types.push_back(nn::tensorType(dims, element));
   shapes.push_back(dims);
   return success();
@@ -263,11 +267,11 @@ static std::optional<LogicalResult> inlineIf(GraphImporter &importer,
                                              const Node &node) {
   if (node.opType != "If" || !node.domain.empty())
     return std::nullopt;
-  const IntTensor *condition = importer.lookupInts(node.inputs[0]);
-  if (!condition || !condition->values[0].isConstant())
+  std::optional<DimExpr> condition = importer.lookupInt(node.inputs[0]);
+  if (!condition || !condition->isConstant())
     return std::nullopt;
   const Graph *branch = node.getGraph(
-      condition->values[0].isConstant(0) ? "else_branch" : "then_branch");
+      condition->isConstant(0) ? "else_branch" : "then_branch");
   if (!branch)
     return std::nullopt;
   if (failed(importer.importNodes(*branch)))
@@ -277,41 +281,76 @@ static std::optional<LogicalResult> inlineIf(GraphImporter &importer,
   return success();
 }
 
+LogicalResult GraphImporter::importNode(const Node &node) {
+  NodeContext context(*this, node);
+  if (std::optional<LogicalResult> inlined = inlineIf(*this, node))
+    return *inlined;
+  if (node.domain.empty() && node.opType == "Constant" &&
+      node.getTensor("value")) {
+    constants[node.outputs[0]] = node.getTensor("value");
+    return success();
+  }
+  std::string key =
+      node.domain.empty() ? node.opType : node.domain + "::" + node.opType;
+  auto it = translators().find(key);
+  if (it == translators().end()) {
+    InFlightDiagnostic error =
+        emitError(context.loc)
+        << "node '" << node.name << "': no translation for operator "
+        << (node.domain.empty() ? "ai.onnx" : node.domain)
+        << "::" << node.opType;
+    error.attachNote() << "`tenonc ops` lists the operators that are compiled";
+    return error;
+  }
+  for (const std::string &input : node.inputs)
+    if (refused.count(input)) {
+      metRefused = true;
+      return failure();
+    }
+  return success(foldShapeArithmetic(context) || succeeded(it->second(context)));
+}
+
+/// Tensors of the declared sizes in place of a refused node's results, so that
+/// the nodes behind it are looked at too.
+void GraphImporter::standInFor(const Node &node) {
+  NodeContext context(*this, node);
+  for (auto [i, name] : llvm::enumerate(node.outputs)) {
+    if (name.empty())
+      continue;
+    std::optional<Dims> dims = context.declaredDims(i);
+    Type element = dims ? elementType(*builder.getContext(),
+                                      declared[name]->type.element)
+                        : Type();
+    // What decides shapes would be refused for not being known.
+    if (!element || isa<IntegerType>(element)) {
+      refused.insert(name);
+      continue;
+    }
+    auto made = nn::EmptyOp::create(builder, context.loc,
+                                    nn::tensorType(*dims, element),
+                                    context.dimsAttr(*dims));
+    analysis.set(made, *dims);
+    define(name, made);
+  }
+}
+
 LogicalResult GraphImporter::importNodes(const Graph &graph) {
   for (const TensorData &tensor : graph.initializers)
     constants[tensor.name] = &tensor;
-
-  bool ok = true;
+  bool ok = true, metAny = false;
   for (const Node &node : graph.nodes) {
-    NodeContext context(*this, node);
-    if (std::optional<LogicalResult> inlined = inlineIf(*this, node)) {
-      if (failed(*inlined))
-        return failure();
+    size_t before = errors;
+    metRefused = false;
+    if (succeeded(importNode(node)))
       continue;
-    }
-    if (node.domain.empty() && node.opType == "Constant" &&
-        node.getTensor("value")) {
-      constants[node.outputs[0]] = node.getTensor("value");
-      continue;
-    }
-    std::string key =
-        node.domain.empty() ? node.opType : node.domain + "::" + node.opType;
-    auto it = translators().find(key);
-    if (it == translators().end()) {
-      emitError(context.loc)
-          << "node '" << node.name << "': no translation for operator "
-          << (node.domain.empty() ? "ai.onnx" : node.domain)
-          << "::" << node.opType;
-      ok = false;
-      continue;
-    }
-    // After one unknown operator the rest is only searched for more of them:
-    // what depends on its results cannot be built.
-    if (!ok || foldShapeArithmetic(context))
-      continue;
-    if (failed(it->second(context)))
-      return failure();
+    ok = false;
+    metAny |= metRefused;
+    if (errors == before && !metRefused)
+      NodeContext(*this, node).error()
+          << "an operand that it needs is not given";
+    standInFor(node);
   }
+  metRefused = metAny;
   return success(ok);
 }
 
@@ -401,6 +440,13 @@ const IntTensor *GraphImporter::lookupInts(const std::string &name) {
   return &(integers[name] = std::move(contents));
 }
 
+std::optional<DimExpr> GraphImporter::lookupInt(const std::string &name) {
+  const IntTensor *contents = lookupInts(name);
+  if (!contents || contents->values.size() != 1)
+    return std::nullopt;
+  return contents->values[0];
+}
+
 Value GraphImporter::materialize(const TensorData &tensor, Location loc) {
   Type element = elementType(*builder.getContext(), tensor.type);
   if (!element) {
@@ -432,6 +478,7 @@ Value GraphImporter::lookup(const std::string &name, Location loc) {
   auto it = values.find(name);
   if (it != values.end())
     return it->second;
+  metRefused |= refused.count(name) != 0;
   if (const TensorData *tensor = lookupConstant(name)) {
     Value value =
         materialize(*tensor, NameLoc::get(builder.getStringAttr(name)));
@@ -467,6 +514,10 @@ Type NodeContext::elementOf(Value v) {
 
 const IntTensor *NodeContext::ints(size_t i) {
   return has(i) ? importer.lookupInts(node.inputs[i]) : nullptr;
+}
+
+std::optional<DimExpr> NodeContext::oneInt(size_t i) {
+  return has(i) ? importer.lookupInt(node.inputs[i]) : std::nullopt;
 }
 
 const IntTensor *NodeContext::requireInts(size_t i, StringRef name) {

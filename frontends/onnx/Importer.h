@@ -35,7 +35,7 @@ bool hasTranslator(llvm::StringRef domain, llvm::StringRef opType);
 std::vector<std::string> listTranslators();
 
 /// Builds `func.func @main`. Every problem is a diagnostic at the node it
-/// concerns; all operators without a translator are reported in one go.
+/// concerns; all nodes that are refused are reported in one go.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context,
                                               const Model &model,
                                               const ImportOptions &options);

@@ -33,8 +33,8 @@ static LogicalResult translateGatherNd(NodeContext &node) {
 /// The depth of a OneHot: an operand of any numeric type, or what the model
 /// declares for the new axis.
 static FailureOr<DimExpr> oneHotDepth(NodeContext &node, int64_t axis) {
-  if (const IntTensor *depth = node.ints(1))
-    return depth->values[0];
+  if (std::optional<DimExpr> depth = node.oneInt(1))
+    return *depth;
   std::optional<std::vector<double>> depth = node.constantFloats(1);
   if (depth && !depth->empty())
     return DimExpr((int64_t)depth->front());
@@ -139,15 +139,15 @@ static LogicalResult translateEyeLike(NodeContext &node) {
 /// decide it now. An error has been reported on failure.
 static FailureOr<std::optional<DimExpr>> rangeLength(NodeContext &node) {
   auto none = std::optional<DimExpr>();
-  const IntTensor *start = node.ints(0), *limit = node.ints(1),
-                  *delta = node.ints(2);
+  std::optional<DimExpr> start = node.oneInt(0), limit = node.oneInt(1),
+                         delta = node.oneInt(2);
   if (start && limit && delta) {
-    std::optional<int64_t> step = delta->values[0].asConstant();
+    std::optional<int64_t> step = delta->asConstant();
     if (!step)
       return none;
     if (*step == 0)
       return node.error() << "expected a delta other than 0";
-    DimExpr span = limit->values[0] - start->values[0];
+    DimExpr span = *limit - *start;
     if (*step < 0)
       span = DimExpr(0) - span;
     DimExpr length = DimExpr::ceilDiv(span, std::abs(*step));

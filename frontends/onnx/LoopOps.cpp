@@ -202,10 +202,10 @@ LogicalResult LoopTranslator::roll() {
     return a && b ? node.make<nn::AndOp>(i1, a, b) : a ? a : b;
   };
   // What ends the loop early: a condition, or a trip count that comes late.
-  const IntTensor *start = node.has(1) ? node.ints(1) : nullptr;
+  std::optional<DimExpr> start = node.oneInt(1);
   bool asks = !staysAlive();
   Value alive;
-  if (node.has(1) && !(start && start->values[0].isConstant(1)))
+  if (node.has(1) && !(start && start->isConstant(1)))
     alive = node.reshape(node.in(1), {});
   if (asks && !alive)
     alive = node.scalar(i1, 1);
@@ -241,9 +241,9 @@ LogicalResult LoopTranslator::roll() {
                          << body->outputs[i].name << "'";
           return v;
         };
-        const IntTensor *on = importer.lookupInts(body->outputs[0].name);
-        bool ends = on && on->values[0].isConstant(0);
-        if (!conditional && (!on || !on->values[0].isConstant(1)))
+        std::optional<DimExpr> on = importer.lookupInt(body->outputs[0].name);
+        bool ends = on && on->isConstant(0);
+        if (!conditional && (!on || !on->isConstant(1)))
           return node.error() << "its condition is not known while compiling";
         if (conditional) {
           Value next = asks || ends ? result(0) : Value();
@@ -289,10 +289,10 @@ LogicalResult LoopTranslator::unroll(int64_t count, bool alive) {
       importer.define(body->inputs[2 + i].name, values[i]);
     if (failed(importer.importNodes(*body)))
       return failure();
-    const IntTensor *on = importer.lookupInts(body->outputs[0].name);
-    if (!on || !on->values[0].isConstant())
+    std::optional<DimExpr> on = importer.lookupInt(body->outputs[0].name);
+    if (!on || !on->isConstant())
       return node.error() << "its condition is known only at run time";
-    alive = !on->values[0].isConstant(0);
+    alive = !on->isConstant(0);
     for (size_t i = 0; i < carried; ++i) {
       values[i] = importer.known(body->outputs[1 + i].name);
       if (!values[i].value && !values[i].ints && !values[i].constant)
@@ -335,14 +335,19 @@ LogicalResult LoopTranslator::run() {
   carried = body->inputs.size() - 2;
   outputs = body->outputs.size() - 1 - carried;
   constexpr int64_t unbounded = int64_t(1) << 40, few = 64, much = 4096;
-  const IntTensor *count = node.has(0) ? node.ints(0) : nullptr;
+  std::optional<DimExpr> count = node.oneInt(0);
   isLate = node.has(0) && !count;
-  trip = count ? DimExpr::max(count->values[0], 0) : DimExpr(unbounded);
+  trip = count ? DimExpr::max(*count, 0) : DimExpr(unbounded);
+  for (size_t i : {0, 1})
+    if (node.has(i) && !(product(node.dimsOf(node.in(i))) == DimExpr(1)))
+      return node.error() << "expected one trip count and one condition, but "
+                             "operand "
+                          << i << " is " << dimsToString(node.dimsOf(node.in(i)));
   if (trip.range(node.analysis.symbols).hi > unbounded)
     trip = DimExpr::min(trip, unbounded); // until its condition ends it
-  const IntTensor *start = node.has(1) ? node.ints(1) : nullptr;
-  bool known = !node.has(1) || (start && start->values[0].isConstant());
-  if (known && start && start->values[0].isConstant(0))
+  std::optional<DimExpr> start = node.oneInt(1);
+  bool known = !node.has(1) || (start && start->isConstant());
+  if (known && start && start->isConstant(0))
     trip = 0;
   // Outputs need the start's value too: without it their size is unknown.
   if (!known && outputs && !node.requireInts(1, "condition"))

@@ -50,7 +50,9 @@ public:
   mlir::Type elementOf(mlir::Value v);
   /// The contents of an integer operand, if they are known.
   const IntTensor *ints(size_t i);
-  /// The same, reporting an error that names the operand if they are not.
+  /// The value of an integer operand of one element, if it is known.
+  std::optional<DimExpr> oneInt(size_t i);
+  /// The same as `ints`, reporting an error that names the operand if they are not.
   const IntTensor *requireInts(size_t i, llvm::StringRef name);
   /// The bytes of an operand that is a constant of the model; `type` and
   /// `shape` as the tensor says.

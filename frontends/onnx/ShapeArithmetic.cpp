@@ -154,7 +154,8 @@ bool foldSlice(NodeContext &node) {
   auto number = [&](size_t i, int64_t otherwise) -> std::optional<int64_t> {
     if (i >= operands.size() || !operands[i])
       return otherwise;
-    return operands[i]->values[0].asConstant();
+    return operands[i]->values.empty() ? std::nullopt
+                                       : operands[i]->values[0].asConstant();
   };
   SmallVector<int64_t> shape = operands[0]->shape;
   auto axis = number(3, 0);
@@ -386,7 +387,9 @@ bool foldArithmetic(NodeContext &node) {
 
 bool foldRange(NodeContext &node) {
   SmallVector<const IntTensor *> operands;
-  if (!allKnown(node, operands) || operands.size() != 3)
+  if (!allKnown(node, operands) || operands.size() != 3 ||
+      llvm::any_of(operands,
+                   [](const IntTensor *t) { return !t || t->values.size() != 1; }))
     return false;
   auto start = operands[0]->values[0].asConstant();
   auto end = operands[1]->values[0].asConstant();

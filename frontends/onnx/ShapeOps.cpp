@@ -10,6 +10,10 @@ static std::optional<SmallVector<int64_t>>
 axesOf(NodeContext &node, size_t i, int64_t rank, int64_t count) {
   SmallVector<int64_t> axes;
   if (!node.has(i)) {
+    if (count > rank) {
+      node.error() << "expected at most " << rank << " axes, but got " << count;
+      return std::nullopt;
+    }
     for (int64_t a = 0; a < count; ++a)
       axes.push_back(a);
     return axes;
@@ -222,6 +226,13 @@ static LogicalResult translateSlice(NodeContext &node) {
   const IntTensor *steps = node.has(4) ? node.requireInts(4, "steps") : nullptr;
   if (node.has(4) && !steps)
     return failure();
+  if ((int64_t)ends->values.size() != count ||
+      (int64_t)axes->size() != count ||
+      (steps && (int64_t)steps->values.size() != count))
+    return node.error() << "expected as many ends, axes and steps as starts ("
+                        << count << "), but got " << ends->values.size() << ", "
+                        << axes->size() << " and "
+                        << (steps ? steps->values.size() : count);
   for (int64_t i = 0; i < count; ++i) {
     int64_t axis = (*axes)[i];
     int64_t step = steps ? steps->values[i].asConstant().value_or(0) : 1;
@@ -308,7 +319,7 @@ static LogicalResult translatePad(NodeContext &node) {
   auto axes = axesOf(node, 3, rank, count);
   if (!axes)
     return failure();
-  if ((int64_t)axes->size() != count)
+  if ((int64_t)axes->size() != count || pads->values.size() % 2)
     return node.error() << "expected " << 2 * axes->size()
                         << " pads, but got " << pads->values.size();
   for (int64_t i = 0; i < count; ++i) {
