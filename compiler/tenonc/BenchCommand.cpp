@@ -111,7 +111,7 @@ static int benchAlone(const CompileOptions &options, double seconds,
     return fail("this machine cannot run code for " + model->target.display);
   Expected<LoadedModel> loaded = LoadedModel::link(*model);
   if (!loaded)
-    return fail(toString(loaded.takeError()), exitInternal);
+    return failInternal(toString(loaded.takeError()));
   for (int64_t count : threads) {
     std::vector<std::string> words = {"tenonc bench",
                                       "--bench=" + std::to_string(seconds),

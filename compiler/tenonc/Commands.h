@@ -50,6 +50,9 @@ std::optional<int> parseArguments(const ArgumentParser &parser,
 /// Prints "error: .." and gives `code`.
 int fail(const llvm::Twine &text, int code = exitRefused);
 int usage(const llvm::Twine &text, llvm::StringRef command);
+/// Our own fault: prints it and where its reproducer is, which holds `details`
+/// too; gives exit code 70.
+int failInternal(const llvm::Twine &text, llvm::StringRef details = "");
 
 /// Compiles and prints what there is to say. Null and the exit code on failure.
 std::unique_ptr<CompiledModel> compileOrExplain(const CompileOptions &options,

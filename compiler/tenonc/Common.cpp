@@ -178,10 +178,7 @@ tenon::compileOrExplain(const CompileOptions &options, int &code) {
   if (model)
     return model;
   code = exitRefused;
-  if (failure == Failure::Internal) {
-    errs() << "this is a mistake in Tenon, not in the model; to report it: "
-           << writeReproducer(diagnostics.str()) << '\n';
-    code = exitInternal;
-  }
+  if (failure == Failure::Internal)
+    code = failInternal("", diagnostics.str());
   return nullptr;
 }

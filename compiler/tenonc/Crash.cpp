@@ -44,6 +44,15 @@ std::string tenon::writeReproducer(StringRef text) {
   return std::string(path);
 }
 
+int tenon::failInternal(const Twine &text, StringRef details) {
+  std::string problem = text.str();
+  if (!problem.empty())
+    fail(problem);
+  errs() << "this is a mistake in Tenon, not in the model; to report it: "
+         << writeReproducer(details.str() + problem) << '\n';
+  return exitInternal;
+}
+
 static void onSignal(void *) {
   std::string path = writeReproducer("crashed");
   std::string line =

@@ -28,11 +28,16 @@ void Arguments::replace(StringRef option, std::vector<std::string> others) {
 
 StringRef tenon::nearest(StringRef word, ArrayRef<StringRef> candidates) {
   StringRef best;
-  unsigned distance = std::max<size_t>(2, word.size() / 3) + 1;
+  unsigned distance = std::max<size_t>(2, word.size() / 3);
+  // Of two that are as near, the one that begins alike.
+  size_t alike = 0;
   for (StringRef candidate : candidates) {
     unsigned d = word.edit_distance(candidate, true, distance);
-    if (d < distance) {
+    size_t same = std::mismatch(word.begin(), word.end(), candidate.begin(),
+                                candidate.end()).first - word.begin();
+    if (d < distance || (d == distance && (best.empty() || same > alike))) {
       distance = d;
+      alike = same;
       best = candidate;
     }
   }

@@ -195,6 +195,6 @@ int tenon::runRun(CommandArguments given) {
                 "; compile it and run it there");
   Expected<LoadedModel> loaded = LoadedModel::link(*model);
   if (!loaded)
-    return fail(toString(loaded.takeError()), exitInternal);
+    return failInternal(toString(loaded.takeError()));
   return runFront(*loaded, path, rest);
 }

@@ -157,12 +157,8 @@ static int verifyModel(const Arguments &arguments, CompileOptions options,
     Diagnostics diagnostics(options.model);
     CaseResult one = verifyData(options, set, tolerance, threads, diagnostics);
     diagnostics.print(errs());
-    if (one.failure == Failure::Internal) {
-      fail(one.problem);
-      errs() << "this is a mistake in Tenon; to report it: "
-             << writeReproducer(diagnostics.str() + one.problem) << '\n';
-      return exitInternal;
-    }
+    if (one.failure == Failure::Internal)
+      return failInternal(one.problem, diagnostics.str());
     if (one.refused) {
       if (!diagnostics.hasErrors())
         fail(one.problem);
