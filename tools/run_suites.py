@@ -9,6 +9,8 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   python       test/python
   package      test/package/run.py (CMake package, installed tree)
   magika       test/e2e/magika_features.py
+  cli          test/e2e/cli_test.py (options, messages, exit codes)
+  fuzz         test/e2e/fuzz_test.py (broken models are refused)
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
@@ -175,6 +177,9 @@ def suites(build, suite):
         yield "package", [sys.executable, "test/package/run.py"]
     if source("test/e2e/magika_features.py"):
         yield "magika", [sys.executable, "test/e2e/magika_features.py"]
+    yield "cli", [sys.executable, "test/e2e/cli_test.py", "--build", build]
+    yield "fuzz", [sys.executable, "test/e2e/fuzz_test.py", "--build", build,
+                   "--suite", suite]
     for name in ("quant", "scan", "control"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]

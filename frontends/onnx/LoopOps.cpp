@@ -338,11 +338,15 @@ LogicalResult LoopTranslator::run() {
   std::optional<DimExpr> count = node.oneInt(0);
   isLate = node.has(0) && !count;
   trip = count ? DimExpr::max(*count, 0) : DimExpr(unbounded);
-  for (size_t i : {0, 1})
-    if (node.has(i) && !(product(node.dimsOf(node.in(i))) == DimExpr(1)))
+  for (size_t i : {0, 1}) {
+    Value v = node.has(i) ? node.in(i) : Value();
+    if (node.has(i) && !v)
+      return failure();
+    if (v && !product(node.dimsOf(v)).isConstant(1))
       return node.error() << "expected one trip count and one condition, but "
                              "operand "
-                          << i << " is " << dimsToString(node.dimsOf(node.in(i)));
+                          << i << " is " << dimsToString(node.dimsOf(v));
+  }
   if (trip.range(node.analysis.symbols).hi > unbounded)
     trip = DimExpr::min(trip, unbounded); // until its condition ends it
   std::optional<DimExpr> start = node.oneInt(1);

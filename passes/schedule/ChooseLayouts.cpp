@@ -73,6 +73,8 @@ std::optional<std::vector<char>> Layouts::bytesOf(Value v, uint64_t elements) {
     return std::nullopt;
   bool splat;
   ArrayRef<char> bytes = constant.getBytes(splat);
+  if (bytes.empty())
+    return std::nullopt;
   if (!splat)
     return std::vector<char>(bytes.begin(), bytes.end());
   std::vector<char> all;

@@ -1,0 +1,51 @@
+// RUN: tenon-opt %s -tenon-choose-layouts | FileCheck %s
+
+// Blocks of 16 channels from the first convolution to the last one, and
+// element-wise work in between stays in them.
+// CHECK-LABEL: func @convolutions_are_in_blocks
+// CHECK:         %[[X:.+]] = nn.to_blocks %arg0 : (tensor<1x32x8x8xf32>) -> tensor<1x2x8x8x16xf32>
+// CHECK:         %[[A:.+]] = nn.conv %[[X]], %{{.+}} {{.*}}blocked{{.*}} tensor<32x32x3x3xf32, #pack.conv_panels<16>>) -> tensor<1x2x8x8x16xf32>
+// CHECK-NEXT:    %[[R:.+]] = nn.relu %[[A]] : (tensor<1x2x8x8x16xf32>)
+// CHECK:         %[[B:.+]] = nn.conv %[[R]], %{{.+}} {{.*}}blocked
+// CHECK-NEXT:    nn.from_blocks %[[B]] {channels = 32 : i64}
+// CHECK-NOT:     nn.to_blocks
+func.func @convolutions_are_in_blocks(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32> {
+  %w = pack.constant(dense<0.5> : tensor<32x32x3x3xf32>) : tensor<32x32x3x3xf32>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x32x8x8xf32>, tensor<32x32x3x3xf32>) -> tensor<1x32x8x8xf32>
+  %r = nn.relu %a : (tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32>
+  %b = nn.conv %r, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x32x8x8xf32>, tensor<32x32x3x3xf32>) -> tensor<1x32x8x8xf32>
+  return %b : tensor<1x32x8x8xf32>
+}
+
+// Three channels would be blocks of zeros mostly: they are read where they are.
+// CHECK-LABEL: func @few_channels_stay
+// CHECK-NOT:     nn.to_blocks
+// CHECK:         nn.conv %arg0, %{{.+}} {{.*}}blocked{{.*}} (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32, #pack.conv_panels<1>>) -> tensor<1x1x8x8x16xf32>
+func.func @few_channels_stay(%x: tensor<1x3x8x8xf32>) -> tensor<1x16x8x8xf32> {
+  %w = pack.constant(dense<0.5> : tensor<16x3x3x3xf32>) : tensor<16x3x3x3xf32>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<16x3x3x3xf32>) -> tensor<1x16x8x8xf32>
+  return %a : tensor<1x16x8x8xf32>
+}
+
+// CHECK-LABEL: func @a_channel_per_group_is_on_vectors
+// CHECK:         nn.depthwise_conv {{.*}} tensor<2x3x3x16xf32>) -> tensor<1x2x8x8x16xf32>
+func.func @a_channel_per_group_is_on_vectors(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32> {
+  %w = pack.constant(dense<0.5> : tensor<32x1x3x3xf32>) : tensor<32x1x3x3xf32>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 32 : i64} : (tensor<1x32x8x8xf32>, tensor<32x1x3x3xf32>) -> tensor<1x32x8x8xf32>
+  return %a : tensor<1x32x8x8xf32>
+}
+
+// CHECK-LABEL: func @weights_known_late_stay
+// CHECK-NEXT:    nn.conv %arg0, %arg1
+// CHECK-NEXT:    return
+func.func @weights_known_late_stay(%x: tensor<1x32x8x8xf32>, %w: tensor<32x32x3x3xf32>) -> tensor<1x32x8x8xf32> {
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x32x8x8xf32>, tensor<32x32x3x3xf32>) -> tensor<1x32x8x8xf32>
+  return %a : tensor<1x32x8x8xf32>
+}
+
+// CHECK-LABEL: func @what_is_no_convolution_stays
+// CHECK-NEXT:    nn.relu %arg0 : (tensor<1x32x8x8xf32>)
+func.func @what_is_no_convolution_stays(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32> {
+  %r = nn.relu %x : (tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32>
+  return %r : tensor<1x32x8x8xf32>
+}
