@@ -97,7 +97,12 @@ struct AttachTargetPass
 static void buildModelStage(OpPassManager &passes,
                             analysis::Evaluator *evaluator) {
   passes.addPass(createCSEPass());
-  passes.addNestedPass<func::FuncOp>(model::createFoldConstantsPass(evaluator));
+  OpPassManager &program = passes.nest<func::FuncOp>();
+  program.addPass(model::createFoldConstantsPass(evaluator));
+  program.addPass(model::createRecognizeGeluPass());
+  program.addPass(model::createRecognizeSiluPass());
+  program.addPass(model::createRecognizeSoftmaxPass());
+  program.addPass(model::createRecognizeNormsPass());
 }
 
 /// Weights in the format that was asked for.

@@ -18,4 +18,81 @@ def FoldConstantsPass : Pass<"tenon-fold-constants", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::pack::PackDialect"];
 }
 
+def RecognizeGeluPass : Pass<"tenon-recognize-gelu", "::mlir::func::FuncOp"> {
+  let summary = "GELU written out, by erf or by tanh";
+  let description = [{
+    ```mlir
+    %1 = nn.div %x, %sqrt2 : ...
+    %2 = nn.erf %1 : ...
+    %3 = nn.add %2, %one : ...
+    %4 = nn.mul %x, %3 : ...
+    %5 = nn.mul %4, %half : ...
+    ```
+    becomes
+    ```mlir
+    %5 = nn.gelu %x : ...
+    ```
+    in any order of the factors. A curve that others read stays.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
+def RecognizeSiluPass : Pass<"tenon-recognize-silu", "::mlir::func::FuncOp"> {
+  let summary = "SiLU and the sigmoid written out";
+  let description = [{
+    ```mlir
+    %1 = nn.sigmoid %x : ...
+    %2 = nn.mul %x, %1 : ...
+    ```
+    becomes
+    ```mlir
+    %2 = nn.silu %x : ...
+    ```
+    and `1 / (1 + exp(-x))` a sigmoid. A sigmoid that others read stays.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
+def RecognizeSoftmaxPass : Pass<"tenon-recognize-softmax", "::mlir::func::FuncOp"> {
+  let summary = "Softmax and its logarithm written out";
+  let description = [{
+    ```mlir
+    %max = nn.reduce %x {kind = #nn.reduce<max>, axes = array<i64: 1>, keepdims = true} : ...
+    %d = nn.sub %x, %max : ...
+    %e = nn.exp %d : ...
+    %sum = nn.reduce %e {kind = #nn.reduce<sum>, axes = array<i64: 1>, keepdims = true} : ...
+    %y = nn.div %e, %sum : ...
+    ```
+    becomes
+    ```mlir
+    %y = nn.softmax %x {axis = 1 : i64} : ...
+    ```
+    Without the maximum it stays: it overflows where softmax does not.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
+def RecognizeNormsPass : Pass<"tenon-recognize-norms", "::mlir::func::FuncOp"> {
+  let summary = "Layer normalisation and RMS norm written out";
+  let description = [{
+    ```mlir
+    %mean = nn.reduce %x {kind = #nn.reduce<mean>, axes = array<i64: 1>, keepdims = true} : ...
+    %d = nn.sub %x, %mean : ...
+    %2 = nn.pow %d, %two : ...
+    %var = nn.reduce %2 {kind = #nn.reduce<mean>, axes = array<i64: 1>, keepdims = true} : ...
+    %3 = nn.add %var, %epsilon : ...
+    %4 = nn.sqrt %3 : ...
+    %5 = nn.div %d, %4 : ...
+    %6 = nn.mul %5, %scale : ...
+    ```
+    becomes
+    ```mlir
+    %6 = nn.norm(%x scale %scale) {axis = 1 : i64, epsilon = 1.0e-5 : f32} : ...
+    ```
+    over the last dimensions only; without the mean it is `rms`. A variance
+    that others read stays.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
 #endif
