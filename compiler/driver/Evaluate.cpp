@@ -17,6 +17,15 @@ using namespace tenon;
 
 namespace {
 
+/// Bytes rounded up so that vectors may read behind the last element.
+std::vector<char> room(uint64_t bytes) {
+  return std::vector<char>(bytes + 128);
+}
+char *aligned(std::vector<char> &buffer) {
+  auto address = reinterpret_cast<uintptr_t>(buffer.data());
+  return buffer.data() + ((address + 63) / 64 * 64 - address);
+}
+
 /// The runtime of an evaluation: one lane, no model.
 struct Lane {
   std::vector<char> scratch;
@@ -26,7 +35,7 @@ struct Lane {
 tenon_status dispatch(tenon_model *model, void *const *bases,
                       const tenon_step *step) {
   auto *own = reinterpret_cast<Lane *>(model);
-  tenon_lane lane{bases, own->scratch.data(), &own->status, 0};
+  tenon_lane lane{bases, aligned(own->scratch), &own->status, 0};
   if (step->tiles > 0)
     step->kernel(step, 0, step->tiles, &lane);
   return static_cast<tenon_status>(own->status);
@@ -37,15 +46,6 @@ tenon_status dispatch(tenon_model *model, void *const *bases,
 Expected<ResolvedTarget> fixedTarget() {
   Triple host(sys::getDefaultTargetTriple());
   return resolveTarget(host.str(), host.isX86() ? "x86-64-v3" : "generic");
-}
-
-/// Bytes rounded up so that vectors may read behind the last element.
-std::vector<char> room(uint64_t bytes) {
-  return std::vector<char>(bytes + 128);
-}
-char *aligned(std::vector<char> &buffer) {
-  auto address = reinterpret_cast<uintptr_t>(buffer.data());
-  return buffer.data() + ((address + 63) / 64 * 64 - address);
 }
 
 } // namespace
@@ -90,6 +90,9 @@ JitEvaluator::evaluate(mlir::ModuleOp module) {
   }
   for (std::vector<char> &output : outputs)
     bases.push_back(aligned(output));
+  uint64_t laneBytes = 0;
+  if (auto lane = program->getAttrOfType<mlir::IntegerAttr>("lane_bytes"))
+    laneBytes = lane.getInt();
   program.erase();
 
   Expected<GeneratedCode> code =
@@ -123,7 +126,7 @@ JitEvaluator::evaluate(mlir::ModuleOp module) {
   if (!entry)
     return entry.takeError();
   Lane lane;
-  lane.scratch = room(1 << 16);
+  lane.scratch = room(laneBytes);
   auto run = entry->toPtr<int32_t (*)(void *, const int64_t *, void *const *)>();
   int64_t none = 0;
   if (run(&lane, &none, bases.data()) != TENON_OK)

@@ -17,7 +17,7 @@ struct StepParameters {
   DimExpr tiles;
   Dims parameters;                          // sizes and strides, in order
   llvm::SmallVector<int64_t> constants;     // float32 bits, in order
-  int64_t scratchBytes = 0;                 // per lane
+  DimExpr scratchBytes = 0;                 // per lane
   DimExpr flops;
 };
 
@@ -25,6 +25,9 @@ struct StepParameters {
 inline constexpr int64_t kMapChunk = 2048;
 /// Parallel elements of the vector loop per tile of a reduction by columns.
 inline constexpr int64_t kReduceChunk = 256;
+/// Rows and columns of a map's tile that turns operands around.
+inline constexpr int64_t kCrossRows = 16;
+inline constexpr int64_t kCrossColumns = 128;
 /// Channels per tile of a scan: one vector of the widest CPU.
 inline constexpr int64_t kScanChunk = 16;
 /// The block width: columns of a panel, channels of a block.
@@ -49,6 +52,8 @@ namespace tenon::kern {
 /// Accesses of a map or reduce over its full nest: ins, [extras,] results.
 LoopNest loopNestOf(MapOp op, const nn::DimAnalysis &dims);
 LoopNest loopNestOf(ReduceOp op, const nn::DimAnalysis &dims);
+/// Of a rows op every access is over all loops.
+LoopNest loopNestOf(RowsOp op, const nn::DimAnalysis &dims);
 
 /// A matmul's nest: loops of one kind are merged among themselves.
 struct MatmulNest : LoopNest {

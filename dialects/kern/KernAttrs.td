@@ -26,15 +26,19 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
     operand walks as one were merged, `parallel` how many of them (the first)
     are the results'. `vector` is the loop that becomes vectors, and `steps`
     says how each operand moves along it: 0 not at all, 1 to its neighbour,
-    2 otherwise. A matmul's plan says how many of its loops are `rows`.
+    2 otherwise (a reduction's operand: 3 to every second). A matmul's plan says how many of its loops are `rows`. Where a map
+    reads across, `cross` is the loop along which such an operand's elements are
+    neighbours, and `steps` then says how each operand moves along that one.
     Everything else (sizes, strides, constants) is a parameter
     of the step, so groups with equal plans and bodies share one kernel.
   }];
   let parameters = (ins "int64_t":$loops, "int64_t":$parallel, "int64_t":$vector,
-                        "int64_t":$rows, OptionalArrayRefParameter<"int64_t">:$steps);
+                        "int64_t":$rows, OptionalArrayRefParameter<"int64_t">:$steps,
+                        DefaultValuedParameter<"int64_t", "-1">:$cross);
   let assemblyFormat = [{
     `<` `loops` `=` $loops `,` `parallel` `=` $parallel `,` `vector` `=` $vector
-    `,` `rows` `=` $rows `,` `steps` `=` `[` (`]`) : ($steps^ `]`)? `>`
+    `,` `rows` `=` $rows `,` `steps` `=` `[` (`]`) : ($steps^ `]`)?
+    (`,` `cross` `=` $cross^)? `>`
   }];
 }
 

@@ -147,13 +147,14 @@ static LogicalResult inferShapes(Operation *op, ArrayAttr shapes,
   }
 INFER_SHAPES(MapOp)
 INFER_SHAPES(ReduceOp)
+INFER_SHAPES(RowsOp)
 INFER_SHAPES(MatmulOp)
 INFER_SHAPES(ScanOp)
 #undef INFER_SHAPES
 
 OperandRange kern::destsOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, OperandRange>(op)
-      .Case<MapOp, ReduceOp, MatmulOp, ScanOp>(
+      .Case<MapOp, ReduceOp, RowsOp, MatmulOp, ScanOp>(
           [](auto group) { return OperandRange(group.getDests()); })
       .Default([](Operation *other) {
         return OperandRange(other->operand_end(), other->operand_end());
@@ -202,11 +203,34 @@ LoopNest kern::loopNestOf(MapOp op, const nn::DimAnalysis &dims) {
   return nest;
 }
 
+/// The loop along which an operand that the last loop strides through lies side
+/// by side, so that blocks of it are loaded and turned; -1 where there is none.
+static int64_t crossLoopOf(MapOp op, const LoopNest &nest) {
+  unsigned last = nest.sizes.size() - 1;
+  if (usesIndices(op.getBody()))
+    return -1;
+  size_t ins = op.getIns().size();
+  for (const LinearAccess &a : ArrayRef(nest.accesses).drop_front(ins))
+    if (stepClass(a.strides[last]) != 1)
+      return -1;
+  for (const LinearAccess &a : ArrayRef(nest.accesses).take_front(ins)) {
+    if (stepClass(a.strides[last]) != 2)
+      continue;
+    for (unsigned loop = last; loop-- > 0;)
+      if (stepClass(a.strides[loop]) == 1)
+        return loop;
+  }
+  return -1;
+}
+
 std::string MapOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
-  int64_t loops = nest.sizes.size();
+  int64_t loops = nest.sizes.size(), cross = crossLoopOf(*this, nest);
+  SmallVector<int64_t> steps = stepsAlong(nest, loops - 1);
+  if (cross >= 0)
+    llvm::append_range(steps, stepsAlong(nest, cross));
   auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1, /*rows=*/0,
-                            stepsAlong(nest, loops - 1));
+                            steps, cross);
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -226,9 +250,16 @@ std::string MapOp::planKernel(const nn::DimAnalysis &dims) {
 StepParameters MapOp::getStepParameters(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   StepParameters step;
-  DimExpr chunks = DimExpr::ceilDiv(nest.sizes.back(), kMapChunk);
-  step.tiles = product(ArrayRef(nest.sizes).drop_back()) * chunks;
+  int64_t cross = crossLoopOf(*this, nest);
+  DimExpr chunks = DimExpr::ceilDiv(nest.sizes.back(),
+                                    cross < 0 ? kMapChunk : kCrossColumns);
+  Dims extents(ArrayRef(nest.sizes).drop_back());
   step.parameters.push_back(chunks);
+  if (cross >= 0) {
+    extents[cross] = DimExpr::ceilDiv(extents[cross], kCrossRows);
+    step.parameters.push_back(extents[cross]);
+  }
+  step.tiles = product(extents) * chunks;
   appendNest(nest, step);
   appendTables(getTables(), dims, step);
   appendConstants(getBody(), step);
@@ -260,8 +291,9 @@ LoopNest kern::loopNestOf(ReduceOp op, const nn::DimAnalysis &dims) {
   return nest;
 }
 
-/// Rows (along the innermost combined loop) where that loop walks neighbours;
-/// else columns (along the innermost parallel loop).
+/// Rows (along the innermost combined loop) where that loop walks neighbours,
+/// unless it is a window's, which the results walk too; else columns (along the
+/// innermost parallel loop).
 static unsigned vectorLoopOf(ReduceOp op, const LoopNest &nest) {
   size_t ins = op.getIns().size();
   unsigned last = nest.sizes.size() - 1;
@@ -274,14 +306,24 @@ static unsigned vectorLoopOf(ReduceOp op, const LoopNest &nest) {
   }
   for (int32_t c : op.getCombiners())
     rows &= valuesOf((Combiner)c) == 1;
+  bool isWindow = nest.sizes[last].isConstant() && nest.sizes[last].constant() < 16;
+  for (size_t i = 0; i < ins; ++i) {
+    const DimExpr &stride = nest.accesses[i].strides[nest.parallel - 1];
+    isWindow &= stride.isConstant() && stride.constant() > 0 && stride.constant() <= 4;
+  }
+  rows &= !isWindow;
   return rows && any ? last : nest.parallel - 1;
 }
 
 std::string ReduceOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   unsigned vector = vectorLoopOf(*this, nest);
+  SmallVector<int64_t> steps = stepsAlong(nest, vector);
+  for (size_t i = 0; i < getIns().size(); ++i)
+    if (nest.accesses[i].strides[vector].isConstant(2))
+      steps[i] = 3;
   auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
-                            vector, /*rows=*/0, stepsAlong(nest, vector));
+                            vector, /*rows=*/0, steps, /*cross=*/-1);
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -316,6 +358,75 @@ StepParameters ReduceOp::getStepParameters(const nn::DimAnalysis &dims) {
   appendConstants(getBody(), step);
   appendConstants(getFinish(), step);
   step.flops = product(nest.sizes) * (operationsIn(getBody()) + DimExpr(1));
+  return step;
+}
+
+//===- Rows ----------------------------------------------------------------===//
+
+LoopNest kern::loopNestOf(RowsOp op, const nn::DimAnalysis &dims) {
+  LoopNest nest;
+  nest.sizes = op.getSizes().getExprs();
+  unsigned parallel = op.getParallel();
+  Dims symbols = op.getSymbols().getExprs();
+  ArrayRef<Attribute> maps = op.getMaps().getValue();
+  size_t ins = op.getIns().size(), extras = op.getExtras().size();
+  appendAccesses(nest, op.getIns(), maps.take_front(ins), symbols, dims);
+  appendAccesses(nest, op.getExtras(), maps.slice(ins, extras), symbols, dims);
+  appendAccesses(nest, op.getResults(), maps.drop_front(ins + extras), symbols,
+                 dims);
+  nest.simplify(parallel);
+  if (parallel == 0)
+    nest.pad(parallel++);
+  if (parallel == nest.sizes.size())
+    nest.pad(nest.sizes.size());
+  nest.parallel = parallel;
+  return nest;
+}
+
+/// One operand and at most one operation: nothing that is worth a store.
+bool RowsOp::reloads() {
+  Block &block = getPrologue().front();
+  return getIns().size() == 1 && std::distance(block.begin(), block.end()) <= 2;
+}
+
+std::string RowsOp::planKernel(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  int64_t last = nest.sizes.size() - 1;
+  auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel, last,
+                            /*rows=*/0, stepsAlong(nest, last), /*cross=*/-1);
+  setPlanAttr(plan);
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "rows " << plan << " ";
+  printTypes(getIns(), os);
+  os << "e:";
+  printTypes(getExtras(), os);
+  os << "r:";
+  printTypes(getResults(), os);
+  os << getCombinersAttr();
+  for (Region &region : getOperation()->getRegions())
+    printBody(region, os);
+  return makeKey("rows", cast<ShapedType>(getResult(0).getType()).getElementType(),
+                 text);
+}
+
+StepParameters RowsOp::getStepParameters(const nn::DimAnalysis &dims) {
+  LoopNest nest = loopNestOf(*this, dims);
+  StepParameters step;
+  step.tiles = product(ArrayRef(nest.sizes).take_front(nest.parallel));
+  appendNest(nest, step);
+  DimExpr operations = 0;
+  for (Region &region : getOperation()->getRegions()) {
+    appendConstants(region, step);
+    operations += operationsIn(region);
+  }
+  Type element = getPrologue().front().getTerminator()->getOperand(0).getType();
+  // The emitter starts each innermost row at a multiple of 64 elements.
+  ArrayRef<DimExpr> row = ArrayRef(nest.sizes).drop_front(nest.parallel);
+  step.scratchBytes = product(row.drop_back()) *
+                      DimExpr::ceilDiv(row.back(), 64) *
+                      DimExpr(64 * element.getIntOrFloatBitWidth() / 8);
+  step.flops = product(nest.sizes) * (operations + DimExpr((int64_t)getPasses().size()));
   return step;
 }
 
@@ -387,7 +498,7 @@ std::string MatmulOp::planKernel(const nn::DimAnalysis &dims) {
   MatmulNest nest = loopNestOf(*this, dims);
   auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
                             nest.panel + 1, nest.panel - nest.row,
-                            stepsAlong(nest, nest.panel + 1));
+                            stepsAlong(nest, nest.panel + 1), /*cross=*/-1);
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -478,7 +589,7 @@ std::string ScanOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
                             nest.parallel - 1, /*rows=*/getStateSize(),
-                            stepsOf(nest));
+                            stepsOf(nest), /*cross=*/-1);
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);

@@ -88,6 +88,63 @@ def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
   let hasVerifier = 1;
 }
 
+def Kern_RowsOp : Kern_GroupOp<"rows"> {
+  let summary = "Passes over one row after another: softmax, normalisation";
+  let description = [{
+    The first `parallel` loops name a row, the others walk it. `prologue` gives
+    a row's element from those of `ins`; each of `passes` gets the element and
+    the totals of the passes before it, and yields the element as later passes
+    see it and a value to combine into its own total; `finish` gets the element,
+    all totals and the elements of `extras`, and yields the results.
+
+    Elements that are more than a load stay in the lane's scratch from pass to
+    pass. The order of the totals is that of `kern.reduce` along rows.
+
+    ```mlir
+    %y = kern.rows ins(%x : tensor<8x64xf32>) sizes #nn.dims<8, 64> parallel 1
+        symbols #nn.dims<> combiners [0]
+        maps [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>]
+        shapes [#nn.dims<8, 64>] {
+    ^bb0(%x0: f32):
+      kern.yield %x0 : f32
+    } passes {
+    ^bb0(%x0: f32):
+      kern.yield %x0, %x0 : f32, f32
+    } finish {
+    ^bb0(%x0: f32, %sum: f32):
+      %r = arith.divf %x0, %sum : f32
+      kern.yield %r : f32
+    } -> tensor<8x64xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$ins,
+                       Variadic<AnyRankedTensor>:$extras,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, I64Attr:$parallel, Nn_DimsAttr:$symbols,
+                       DenseI32ArrayAttr:$combiners,
+                       AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
+                       OptionalAttr<Kern_PlanAttr>:$plan);
+  let regions = (region SizedRegion<1>:$prologue, SizedRegion<1>:$finish,
+                        VariadicRegion<SizedRegion<1>>:$passes);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`ins` `(` $ins^ `:` type($ins) `)`)?
+    (`extras` `(` $extras^ `:` type($extras) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `parallel` $parallel `symbols` $symbols `combiners` $combiners
+    `maps` $maps `shapes` $shapes
+    (`plan` $plan^)? attr-dict-with-keyword $prologue `passes` $passes
+    `finish` $finish `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What a producer of `ins` is inlined into.
+    ::mlir::Region &getBody() { return getPrologue(); }
+    /// Whether the row's element is loaded again by each pass.
+    bool reloads();
+  }];
+}
+
 def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
   let summary = "Register tiles of a matrix product with an epilogue";
   let description = [{

@@ -123,16 +123,20 @@ static LogicalResult verifyGroup(Op op, ArrayRef<Mapped> values) {
   return verifyMaps(op, values);
 }
 
-/// `accesses` step entries, or none of the plan's business.
+/// `accesses` step entries (twice with a cross loop), each at most `most`.
 static LogicalResult verifyPlan(Operation *op, std::optional<PlanAttr> plan,
-                                size_t steps, bool fits) {
+                                size_t steps, bool fits, int64_t most = 2) {
   if (!plan)
     return success();
+  fits &= plan->getCross() < 0 ||
+          (isa<MapOp>(op) && plan->getCross() < plan->getVector());
+  if (plan->getCross() >= 0)
+    steps *= 2;
   if (!fits || plan->getLoops() < 1 || plan->getVector() < 0 ||
       plan->getVector() >= plan->getLoops() || plan->getSteps().size() != steps ||
-      llvm::any_of(plan->getSteps(), [](int64_t s) { return s < 0 || s > 2; }))
+      llvm::any_of(plan->getSteps(), [&](int64_t s) { return s < 0 || s > most; }))
     return op->emitOpError("expected a plan of this group with ")
-           << steps << " steps of 0 to 2, but got " << *plan;
+           << steps << " steps of 0 to " << most << ", but got " << *plan;
   return success();
 }
 
@@ -243,6 +247,19 @@ LogicalResult MapOp::verify() {
 
 //===- Reduce --------------------------------------------------------------===//
 
+/// Whether a combiner joins values of this type.
+static bool combines(Combiner c, Type type) {
+  switch (c) {
+  case Combiner::MinF: case Combiner::MaxF:
+    return isa<FloatType>(type);
+  case Combiner::MinS: case Combiner::MaxS: case Combiner::MinU:
+  case Combiner::MaxU: case Combiner::And: case Combiner::Or:
+    return isa<IntegerType>(type);
+  default:
+    return type.isIntOrFloat();
+  }
+}
+
 static LogicalResult verifyCombiners(ReduceOp op, TypeRange combined) {
   size_t at = 0;
   for (int32_t number : op.getCombiners()) {
@@ -254,19 +271,7 @@ static LogicalResult verifyCombiners(ReduceOp op, TypeRange combined) {
     if (next > combined.size())
       break;
     Type type = combined[at];
-    bool floats = isa<FloatType>(type);
-    bool fits = type.isIntOrFloat();
-    switch (*c) {
-    case Combiner::MinF: case Combiner::MaxF:
-      fits &= floats;
-      break;
-    case Combiner::MinS: case Combiner::MaxS: case Combiner::MinU:
-    case Combiner::MaxU: case Combiner::And: case Combiner::Or:
-      fits &= !floats;
-      break;
-    default:
-      break;
-    }
+    bool fits = combines(*c, type);
     if (valuesOf(*c) == 2)
       fits &= isa<IntegerType>(combined[at + 1]);
     if (!fits)
@@ -312,7 +317,59 @@ LogicalResult ReduceOp::verify() {
           plan && plan->getParallel() >= 1 &&
               plan->getParallel() < plan->getLoops() &&
               (plan->getVector() == plan->getParallel() - 1 ||
-               plan->getVector() == plan->getLoops() - 1))));
+               plan->getVector() == plan->getLoops() - 1),
+          /*most=*/3)));
+}
+
+//===- Rows ----------------------------------------------------------------===//
+
+LogicalResult RowsOp::verify() {
+  size_t loops = getSizes().getExprs().size(), count = getPasses().size();
+  if (getParallel() > loops)
+    return emitOpError("expected at most ")
+           << loops << " parallel loops, but got " << (int64_t)getParallel();
+  SmallVector<Mapped> values;
+  append(values, getIns(), "ins", loops);
+  append(values, getExtras(), "extras", loops);
+  append(values, getResults(), "results", loops);
+  if (getMaps().size() != values.size())
+    return emitOpError("expected a map for each in, extra and result (")
+           << values.size() << "), but got " << getMaps().size();
+  if (getCombiners().empty() || getCombiners().size() != count)
+    return emitOpError("expected a pass for each of one or more combiners (")
+           << getCombiners().size() << "), but got " << count;
+  if (failed(verifyGroup(*this, values)) ||
+      failed(verifyBody(*this, getPrologue(), "prologue", storagesOf(getIns()),
+                        /*loops=*/0)))
+    return failure();
+  TypeRange element(getPrologue().front().back().getOperandTypes());
+  if (element.size() != 1 || !isa<FloatType>(element[0]))
+    return emitOpError("expected the prologue to yield one float");
+  // The element, then the totals so far.
+  SmallVector<Type> seen = {element[0]};
+  for (auto [number, pass] : llvm::zip(getCombiners(), getPasses())) {
+    if (failed(verifyBody(*this, pass, "pass", seen, /*loops=*/0)))
+      return failure();
+    TypeRange yielded(pass.front().back().getOperandTypes());
+    std::optional<Combiner> c = symbolizeCombiner(number);
+    if (!c || valuesOf(*c) != 1)
+      return emitOpError("expected combiners of one value, but got ") << number;
+    if (yielded.size() != 2 || yielded[0] != element[0] ||
+        !combines(*c, yielded[1]))
+      return emitOpError("expected each pass to yield the element and a value that ")
+             << stringifyCombiner(*c) << " joins";
+    seen.push_back(yielded[1]);
+  }
+  llvm::append_range(seen, storagesOf(getExtras()));
+  std::optional<PlanAttr> plan = getPlan();
+  return success(
+      succeeded(verifyBody(*this, getFinish(), "finish", seen, /*loops=*/0)) &&
+      succeeded(verifyYield(*this, getFinish(), "finish",
+                            storagesOf(getResults()))) &&
+      succeeded(verifyPlan(*this, plan, values.size(),
+                           plan && plan->getParallel() >= 1 &&
+                               plan->getParallel() < plan->getLoops() &&
+                               plan->getVector() == plan->getLoops() - 1)));
 }
 
 //===- Matmul --------------------------------------------------------------===//

@@ -30,6 +30,7 @@ struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
           TypeSwitch<Operation *, LogicalResult>(&group)
               .Case<kern::MapOp>([&](auto op) { return emitMap(frame, op); })
               .Case<kern::ReduceOp>([&](auto op) { return emitReduce(frame, op); })
+              .Case<kern::RowsOp>([&](auto op) { return emitRows(frame, op); })
               .Case<kern::MatmulOp>([&](auto op) {
                 return kern::readsPanels(op.getRhs().getType())
                            ? emitQuantMatmul(frame, op)

@@ -561,6 +561,23 @@ struct ExpandSinCos : OpRewritePattern<math::SincosOp> {
   }
 };
 
+/// An integer as bf16, by way of f32: no CPU below AVX512-BF16 converts it, and
+/// its library function is not ours.
+template <typename Op> struct ExpandToBF16 : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isBF16())
+      return rewriter.notifyMatchFailure(op, "no bf16");
+    Type wide = getComputeType(type);
+    Value x = Op::create(rewriter, op.getLoc(), wide, op.getIn());
+    rewriter.replaceOp(op, narrow(rewriter, op.getLoc(), x, type));
+    return success();
+  }
+};
+
 struct ExpandMathPass : lower::impl::ExpandMathPassBase<ExpandMathPass> {
   using ExpandMathPassBase::ExpandMathPassBase;
 
@@ -595,6 +612,8 @@ void tenon::populateExpandMathPatterns(RewritePatternSet &patterns) {
       ExpandUnary<math::RsqrtOp, buildRsqrt>,
       ExpandUnary<math::RoundOp, buildRound>,
       ExpandBinary<math::Atan2Op, buildAtan2>,
-      ExpandBinary<math::PowFOp, buildPow>, ExpandSinCos>(
+      ExpandBinary<math::PowFOp, buildPow>,
+      ExpandBinary<arith::RemFOp, buildRem>, ExpandSinCos,
+      ExpandToBF16<arith::SIToFPOp>, ExpandToBF16<arith::UIToFPOp>>(
       patterns.getContext());
 }

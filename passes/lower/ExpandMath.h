@@ -52,6 +52,10 @@ mlir::Value buildAtan2(mlir::OpBuilder &builder, mlir::Location loc,
 /// x^y with the special cases of C; 0 under the smallest normal number.
 mlir::Value buildPow(mlir::OpBuilder &builder, mlir::Location loc,
                      mlir::Value x, mlir::Value y);
+/// What is left of x when y is taken off as often as it goes: exact, with the
+/// sign of x (C's fmod).
+mlir::Value buildRem(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value x, mlir::Value y);
 /// Sine and cosine from one reduction.
 std::pair<mlir::Value, mlir::Value>
 buildSinCos(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x);

@@ -50,7 +50,7 @@ private:
   /// Per op in the order of forEachOp: the steps before it, and it as well.
   SmallVector<unsigned> stepsUpTo;
   SmallVector<std::tuple<uint64_t, Attribute, RankedTensorType>> weights;
-  uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0;
+  uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0, laneBytes = 0;
 };
 
 /// A step that copies `value` into a buffer of its own.
@@ -327,6 +327,8 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
       buffers.push_back(placeOf(operand));
     for (Value result : op.getResults())
       buffers.push_back(placeOf(result));
+    laneBytes = std::max<uint64_t>(
+        laneBytes, step.scratchBytes.range(dims.symbols).hi);
     DimRange flops = (step.flops * times).range(dims.symbols);
     auto made = rt::StepOp::create(
         b, op.getLoc(), key.getValue(), b.getArrayAttr(buffers),
@@ -400,6 +402,9 @@ LogicalResult Planner::run() {
   Block *body = b.createBlock(&made.getBody());
   program.setName("main.tensors");
   emitSteps(body);
+  // Slack as behind slots: whole vectors are read there.
+  if (laneBytes)
+    made->setAttr("lane_bytes", b.getI64IntegerAttr(alignUp(laneBytes + kSlack)));
   program.erase();
   return success();
 }

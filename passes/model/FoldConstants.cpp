@@ -83,13 +83,9 @@ bool Folder::isWorthFolding(Operation *op) {
     if (!llvm::all_of(dims.getValues().getExprs(),
                       [](const DimExpr &e) { return e.isConstant(); }))
       return false;
-  // Below AVX512-BF16 the code generator still calls a library for bf16.
-  if (type.getElementType().isBF16())
-    return false;
   uint64_t operandBytes = 0;
   for (Value operand : op->getOperands()) {
-    auto from = cast<RankedTensorType>(operand.getType());
-    if (!isConstant(operand) || from.getElementType().isBF16())
+    if (!isConstant(operand))
       return false;
     operandBytes += pack::denseBytes(cast<RankedTensorType>(operand.getType()));
   }

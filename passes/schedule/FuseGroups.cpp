@@ -1,5 +1,5 @@
-// Producer maps move into the groups that read them; maps that follow a matmul
-// or a reduction in order become its epilogue.
+// Producer maps move into the groups that read them; maps that follow a matmul,
+// a reduction or passes over rows in order become its epilogue.
 //
 //   %a = kern.map ... { exp }             %b = kern.map ... { exp; addf }
 //   %b = kern.map ins(%a) ... { addf }  ->
@@ -90,7 +90,7 @@ void inlineProducer(Consumer consumer, unsigned index, kern::MapOp producer) {
   for (Attribute m : maps)
     newMaps.push_back(AffineMapAttr::get(
         withSymbols(cast<AffineMapAttr>(m).getValue(), symbols.size())));
-  // The new operands stand where the fused one stood.
+  // The producer's operands come behind those that are left.
   ins.erase(ins.begin() + index);
   newMaps.erase(newMaps.begin() + index);
   Block &body = consumer.getBody().front();
@@ -177,6 +177,17 @@ std::optional<AffineMap> throughView(kern::ViewOp view, AffineMap read,
   return AffineMap::get(read.getNumDims(), read.getNumSymbols(), at, context);
 }
 
+/// Whether the last loop walks neighbours or stands still: a row that lies
+/// across memory is turned by a map of its own.
+bool walksRows(AffineMap map) {
+  unsigned last = map.getNumDims() - 1;
+  for (auto [i, e] : llvm::enumerate(map.getResults()))
+    if (e.isFunctionOfDim(last) &&
+        (i + 1 < map.getNumResults() || e != getAffineDimExpr(last, map.getContext())))
+      return false;
+  return true;
+}
+
 /// A single reader's worth of fusion into ins[index]. True if it changed.
 template <typename Consumer>
 bool fuseInto(Consumer consumer, unsigned index, const nn::DimAnalysis &dims) {
@@ -219,6 +230,13 @@ bool fuseInto(Consumer consumer, unsigned index, const nn::DimAnalysis &dims) {
   }
   if (!producer->hasOneUse() && !free)
     return false;
+  if (isa<kern::RowsOp>(consumer.getOperation()))
+    for (unsigned i = 0; i < producer.getIns().size(); ++i)
+      if (!walksRows(compose(
+              cast<AffineMapAttr>(producer.getMaps()[i]).getValue(), mapAt(),
+              consumer.getSymbols().getExprs().size(),
+              joined(consumer.getSymbols(), producer.getSymbols()).size())))
+        return false;
   inlineProducer(consumer, index, producer);
   return true;
 }
@@ -331,6 +349,8 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
           grow(matmul, matmul.getEpilogue(), 2);
         else if (auto reduce = dyn_cast<kern::ReduceOp>(op))
           grow(reduce, reduce.getFinish(), reduce.getIns().size());
+        else if (auto rows = dyn_cast<kern::RowsOp>(op))
+          grow(rows, rows.getFinish(), rows.getIns().size());
       }
       for (Operation *op : groups) {
         if (!op)
@@ -346,6 +366,8 @@ struct FuseGroupsPass : schedule::impl::FuseGroupsPassBase<FuseGroupsPass> {
           all(map);
         else if (auto reduce = dyn_cast<kern::ReduceOp>(op))
           all(reduce);
+        else if (auto rows = dyn_cast<kern::RowsOp>(op))
+          all(rows);
       }
       eraseDead(program);
     }

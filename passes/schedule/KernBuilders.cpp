@@ -96,6 +96,43 @@ Value KernBuilder::reduce(Location loc, Type element, const ReduceSpec &spec,
   return op.getResult(0);
 }
 
+Value KernBuilder::rows(Location loc, Type element, const RowsSpec &spec,
+                        Body prologue, ArrayRef<Body> passes, Body finish) {
+  MLIRContext *context = b.getContext();
+  SmallVector<Value> ins, extras;
+  SmallVector<AffineMap> maps;
+  for (const Access &a : spec.ins) {
+    ins.push_back(a.tensor);
+    maps.push_back(a.map);
+  }
+  for (const Access &a : spec.extras) {
+    extras.push_back(a.tensor);
+    maps.push_back(a.map);
+  }
+  maps.push_back(spec.resultMap);
+  SmallVector<int32_t> combiners;
+  for (kern::Combiner c : spec.combiners)
+    combiners.push_back((int32_t)c);
+  auto op = kern::RowsOp::create(
+      b, loc, TypeRange{nn::tensorType(spec.shape, element)}, ins, extras,
+      ValueRange{}, nn::DimsAttr::get(context, spec.sizes),
+      b.getI64IntegerAttr(spec.parallel), nn::DimsAttr::get(context, Dims()),
+      b.getDenseI32ArrayAttr(combiners), b.getAffineMapArrayAttr(maps),
+      b.getArrayAttr({nn::DimsAttr::get(context, spec.shape)}), nullptr,
+      passes.size());
+  addBody(b, loc, op.getPrologue(), scalarTypes(*this, spec.ins, {}), prologue);
+  SmallVector<Type> types(
+      op.getPrologue().front().getTerminator()->getOperandTypes());
+  for (auto [region, pass] : llvm::zip(op.getPasses(), passes)) {
+    addBody(b, loc, region, types, pass);
+    types.push_back(region.front().getTerminator()->getOperand(1).getType());
+  }
+  llvm::append_range(types, scalarTypes(*this, spec.extras, {}));
+  addBody(b, loc, op.getFinish(), types, finish);
+  dims.set(op.getResult(0), spec.shape);
+  return op.getResult(0);
+}
+
 Value KernBuilder::view(Location loc, Value v, Dims shape) {
   if (of(v) == shape)
     return v;

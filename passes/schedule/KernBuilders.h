@@ -55,6 +55,18 @@ public:
   mlir::Value reduce(mlir::Location loc, mlir::Type element,
                      const ReduceSpec &spec, Body body, Body finish = nullptr);
 
+  struct RowsSpec {
+    Dims sizes;                         // all loops; those of a row come last
+    unsigned parallel = 0;
+    llvm::SmallVector<Access> ins, extras;
+    llvm::SmallVector<kern::Combiner> combiners;
+    mlir::AffineMap resultMap;          // over all loops
+    Dims shape;
+  };
+  /// Passes over rows with one result (see kern.rows).
+  mlir::Value rows(mlir::Location loc, mlir::Type element, const RowsSpec &spec,
+                   Body prologue, llvm::ArrayRef<Body> passes, Body finish);
+
   mlir::Value view(mlir::Location loc, mlir::Value v, Dims shape);
   mlir::Value empty(mlir::Location loc, mlir::Type element, Dims shape);
   /// A tensor of one value everywhere, written into a new buffer.

@@ -96,11 +96,17 @@ static Value reduceMax(KernBuilder &k, Location loc, Value input,
   spec.sizes = loops.sizes;
   spec.parallel = loops.parallel;
   spec.ins = {{input, loops.input}};
-  Type element = k.elementOf(input);
+  Type element = k.elementOf(input), wide = accumulatorOf(k.b, element);
   spec.combiners = {combinerFor(nn::ReduceKind::Max, element)};
-  return k.reduce(loc, element, spec, [](OpBuilder &, Location, ValueRange a) {
-    return SmallVector<Value>{a[0]};
-  });
+  return k.reduce(
+      loc, element, spec,
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        return SmallVector<Value>{widen(b, loc, a[0], wide)};
+      },
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        return SmallVector<Value>{
+            narrow(b, loc, a[0], nn::storageType(element))};
+      });
 }
 
 /// x - max, where a maximum of -inf counts as 0 so that -inf - -inf is no NaN.
@@ -113,13 +119,45 @@ static Value shifted(OpBuilder &b, Location loc, Value x, Value max) {
   return arith::SubFOp::create(b, loc, x, safe);
 }
 
+static Value divide(OpBuilder &b, Location loc, Value x, Value y,
+                    bool isUnsigned) {
+  if (isa<FloatType>(x.getType()))
+    return arith::DivFOp::create(b, loc, x, y);
+  return isUnsigned ? (Value)arith::DivUIOp::create(b, loc, x, y)
+                    : (Value)arith::DivSIOp::create(b, loc, x, y);
+}
+
+static Value integerToFloat(OpBuilder &b, Location loc, Value x,
+                            bool isUnsigned) {
+  return isUnsigned ? (Value)arith::UIToFPOp::create(b, loc, b.getF64Type(), x)
+                    : (Value)arith::SIToFPOp::create(b, loc, b.getF64Type(), x);
+}
+/// Truncates; what is below the integer's range or no number becomes 0.
+static Value floatToInteger(OpBuilder &b, Location loc, Value x, Type to,
+                            bool isUnsigned) {
+  double low = isUnsigned ? 0.0 : -std::ldexp(1.0, to.getIntOrFloatBitWidth() - 1);
+  Value inside = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGE, x,
+                                       numberAs(b, loc, x.getType(), low));
+  x = arith::SelectOp::create(b, loc, inside, x, numberAs(b, loc, x.getType(), 0));
+  return isUnsigned ? (Value)arith::FPToUIOp::create(b, loc, to, x)
+                    : (Value)arith::FPToSIOp::create(b, loc, to, x);
+}
+/// A function of an integer, computed in f64.
+template <typename Op>
+static Value throughFloat(OpBuilder &b, Location loc, Value x, bool isUnsigned) {
+  Value y = Op::create(b, loc, integerToFloat(b, loc, x, isUnsigned));
+  return floatToInteger(b, loc, y, x.getType(), isUnsigned);
+}
+
+static Value lowerLogSumExp(KernBuilder &k, nn::ReduceOp op);
+
 static Value lowerReduce(KernBuilder &k, nn::ReduceOp op) {
   Location loc = op.getLoc();
   Value input = op.getInput();
   Type element = k.elementOf(input);
   nn::ReduceKind kind = op.getKind();
   if (kind == nn::ReduceKind::LogSumExp && !isa<FloatType>(element))
-    return {};
+    return lowerLogSumExp(k, op);
   ReduceLoops loops = loopsFor(k, input, op.getAxes());
   KernBuilder::ReduceSpec spec;
   spec.sizes = loops.sizes;
@@ -134,16 +172,15 @@ static Value lowerReduce(KernBuilder &k, nn::ReduceOp op) {
     spec.extras = {{max, k.identity(loops.parallel)}};
   }
   DimExpr count = product(ArrayRef(loops.sizes).drop_front(loops.parallel));
-  bool boolean = element.isInteger(1);
+  bool boolean = element.isInteger(1), isUnsigned = element.isUnsignedInteger();
   Value result = k.reduce(
       loc, element, spec,
       [&](OpBuilder &b, Location loc, ValueRange a) {
         Value x = a[0];
-        bool selects = kind == nn::ReduceKind::Min || kind == nn::ReduceKind::Max;
         if (boolean)
           return SmallVector<Value>{
               arith::ExtUIOp::create(b, loc, b.getI8Type(), x)};
-        if (!selects && isFloat)
+        if (isFloat)
           x = widen(b, loc, x, accumulator);
         switch (kind) {
         case nn::ReduceKind::SumSquare:
@@ -174,28 +211,15 @@ static Value lowerReduce(KernBuilder &k, nn::ReduceOp op) {
               numberAs(b, loc, x.getType(), 0))};
         switch (kind) {
         case nn::ReduceKind::Mean:
-          x = isFloat ? (Value)arith::DivFOp::create(
-                            b, loc, x, sizeAs(b, loc, x.getType(), count))
-                      : (Value)arith::DivSIOp::create(
-                            b, loc, x, sizeAs(b, loc, x.getType(), count));
+          x = divide(b, loc, x, sizeAs(b, loc, x.getType(), count), isUnsigned);
           break;
         case nn::ReduceKind::L2:
-          if (isFloat) {
-            x = math::SqrtOp::create(b, loc, x);
-          } else {
-            Value f = arith::SIToFPOp::create(b, loc, b.getF64Type(), x);
-            x = arith::FPToSIOp::create(b, loc, x.getType(),
-                                        math::SqrtOp::create(b, loc, f));
-          }
+          x = isFloat ? (Value)math::SqrtOp::create(b, loc, x)
+                      : throughFloat<math::SqrtOp>(b, loc, x, isUnsigned);
           break;
         case nn::ReduceKind::LogSum:
-          if (isFloat) {
-            x = math::LogOp::create(b, loc, x);
-          } else {
-            Value f = arith::SIToFPOp::create(b, loc, b.getF64Type(), x);
-            x = arith::FPToSIOp::create(b, loc, x.getType(),
-                                        math::LogOp::create(b, loc, f));
-          }
+          x = isFloat ? (Value)math::LogOp::create(b, loc, x)
+                      : throughFloat<math::LogOp>(b, loc, x, isUnsigned);
           break;
         case nn::ReduceKind::LogSumExp: {
           Value max = widen(b, loc, a[1], x.getType());
@@ -215,6 +239,33 @@ static Value lowerReduce(KernBuilder &k, nn::ReduceOp op) {
             isFloat ? narrow(b, loc, x, element) : x};
       });
   return k.view(loc, result, k.of(op.getResult()));
+}
+
+/// log(sum(exp(x))) of integers: in f64, then truncated.
+static Value lowerLogSumExp(KernBuilder &k, nn::ReduceOp op) {
+  Location loc = op.getLoc();
+  Value input = op.getInput();
+  Type element = k.elementOf(input), wide = k.b.getF64Type();
+  bool isUnsigned = element.isUnsignedInteger() || element.isInteger(1);
+  KernBuilder::MapSpec spec;
+  spec.sizes = k.of(input);
+  spec.ins = {{input, k.identity(spec.sizes.size())}};
+  Value floats = k.map(loc, wide, spec, [&](OpBuilder &b, Location loc, ValueRange a) {
+    return SmallVector<Value>{integerToFloat(b, loc, a[0], isUnsigned)};
+  });
+  auto inFloat = nn::ReduceOp::create(
+      k.b, loc, nn::tensorType(k.of(op.getResult()), wide), floats,
+      nn::ReduceKind::LogSumExp, op.getAxes(), op.getKeepdims());
+  k.dims.set(inFloat.getResult(), k.of(op.getResult()));
+  Value result = lowerReduce(k, inFloat);
+  inFloat.erase();
+  KernBuilder::MapSpec last;
+  last.sizes = k.of(result);
+  last.ins = {{result, k.identity(last.sizes.size())}};
+  return k.map(loc, element, last, [&](OpBuilder &b, Location loc, ValueRange a) {
+    return SmallVector<Value>{floatToInteger(
+        b, loc, a[0], nn::storageType(element), isUnsigned)};
+  });
 }
 
 static Value lowerArgReduce(KernBuilder &k, nn::ArgReduceOp op) {
@@ -243,6 +294,11 @@ static Value lowerArgReduce(KernBuilder &k, nn::ArgReduceOp op) {
           x = arith::ExtUIOp::create(b, loc, b.getI64Type(), x);
         else if (element.getIntOrFloatBitWidth() < 64)
           x = arith::ExtSIOp::create(b, loc, b.getI64Type(), x);
+        else if (element.isUnsignedInteger()) // in order as signed numbers
+          x = arith::XOrIOp::create(
+              b, loc, x,
+              arith::ConstantOp::create(
+                  b, loc, b.getI64IntegerAttr(std::numeric_limits<int64_t>::min())));
         Value i = kern::IndexOp::create(b, loc, b.getIndexType(),
                                         b.getI64IntegerAttr(axisLoop));
         return SmallVector<Value>{
@@ -254,14 +310,58 @@ static Value lowerArgReduce(KernBuilder &k, nn::ArgReduceOp op) {
   return k.view(loc, result, k.of(op.getResult()));
 }
 
+/// Along the innermost dimension: one kernel for the maximum, the sum and the
+/// quotient of a row.
+static Value softmaxOfRows(KernBuilder &k, nn::SoftmaxOp op,
+                           const ReduceLoops &loops) {
+  Type element = k.elementOf(op.getInput());
+  Type wide = accumulatorOf(k.b, element);
+  bool log = op.getLog();
+  KernBuilder::RowsSpec spec;
+  spec.sizes = loops.sizes;
+  spec.parallel = loops.parallel;
+  spec.ins = {{op.getInput(), loops.input}};
+  spec.combiners = {Combiner::MaxF, Combiner::Add};
+  spec.resultMap = loops.input;
+  spec.shape = k.of(op.getInput());
+  auto widened = [&](OpBuilder &b, Location loc, ValueRange a) {
+    return SmallVector<Value>{widen(b, loc, a[0], wide)};
+  };
+  auto itself = [](OpBuilder &, Location, ValueRange a) {
+    return SmallVector<Value>{a[0], a[0]};
+  };
+  // Later passes see e^(x - max), or x - max for the logarithm.
+  auto exponential = [&](OpBuilder &b, Location loc, ValueRange a) {
+    Value x = shifted(b, loc, a[0], a[1]);
+    Value e = math::ExpOp::create(b, loc, x);
+    return SmallVector<Value>{log ? x : e, e};
+  };
+  return k.rows(
+      op.getLoc(), element, spec, widened, {itself, exponential},
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        Value r;
+        if (log) {
+          r = arith::SubFOp::create(b, loc, a[0], math::LogOp::create(b, loc, a[2]));
+        } else {
+          Value inverse =
+              arith::DivFOp::create(b, loc, numberAs(b, loc, wide, 1), a[2]);
+          r = arith::MulFOp::create(b, loc, a[0], inverse);
+        }
+        return SmallVector<Value>{narrow(b, loc, r, element)};
+      });
+}
+
 static Value lowerSoftmax(KernBuilder &k, nn::SoftmaxOp op) {
   Location loc = op.getLoc();
   Value input = op.getInput();
   Type element = k.elementOf(input);
   ReduceLoops loops = loopsFor(k, input, {(int64_t)op.getAxis()});
+  Dims dims = k.of(input);
+  if (llvm::all_of(ArrayRef(dims).drop_front(op.getAxis() + 1),
+                   [](const DimExpr &d) { return d.isConstant(1); }))
+    return softmaxOfRows(k, op, loops);
   Type wide = accumulatorOf(k.b, element);
   Value max = reduceMax(k, loc, input, loops);
-  Dims dims = k.of(input);
   // The kept values, seen from the loops of the whole tensor.
   SmallVector<AffineExpr> at;
   for (unsigned i = 0; i < dims.size(); ++i)
@@ -312,7 +412,6 @@ static Value lowerSoftmax(KernBuilder &k, nn::SoftmaxOp op) {
 }
 
 static Value lowerNorm(KernBuilder &k, nn::NormOp op) {
-  Location loc = op.getLoc();
   Value input = op.getInput();
   Type element = k.elementOf(input);
   Type wide = accumulatorOf(k.b, element);
@@ -322,71 +421,58 @@ static Value lowerNorm(KernBuilder &k, nn::NormOp op) {
     axes.push_back(i);
   ReduceLoops loops = loopsFor(k, input, axes);
   DimExpr count = product(ArrayRef(loops.sizes).drop_front(loops.parallel));
-  auto meanOf = [&](OpBuilder &b, Location loc, ValueRange a) {
-    return SmallVector<Value>{arith::DivFOp::create(
-        b, loc, a[0], sizeAs(b, loc, wide, count))};
-  };
-  KernBuilder::ReduceSpec spec;
-  spec.sizes = loops.sizes;
+  bool rms = op.getRms();
+  KernBuilder::RowsSpec spec;
+  spec.sizes = dims;
   spec.parallel = loops.parallel;
-  spec.ins = {{input, loops.input}};
-  spec.combiners = {Combiner::Add};
-  Value mean;
-  if (!op.getRms()) {
-    mean = k.reduce(
-        loc, wide, spec,
-        [&](OpBuilder &b, Location loc, ValueRange a) {
-          return SmallVector<Value>{widen(b, loc, a[0], wide)};
-        },
-        meanOf);
-    spec.ins.push_back({mean, keptMap(k, loops)});
-  }
-  // 1 / sqrt(variance + epsilon)
-  Value scale = k.reduce(
-      loc, wide, spec,
-      [&](OpBuilder &b, Location loc, ValueRange a) {
-        Value x = widen(b, loc, a[0], wide);
-        if (mean)
-          x = arith::SubFOp::create(b, loc, x, a[1]);
-        return SmallVector<Value>{arith::MulFOp::create(b, loc, x, x)};
-      },
-      [&](OpBuilder &b, Location loc, ValueRange a) {
-        Value v = meanOf(b, loc, a)[0];
-        v = arith::AddFOp::create(
-            b, loc, v, numberAs(b, loc, wide, op.getEpsilon().convertToFloat()));
-        return SmallVector<Value>{arith::DivFOp::create(
-            b, loc, numberAs(b, loc, wide, 1), math::SqrtOp::create(b, loc, v))};
-      });
-  KernBuilder::MapSpec last;
-  last.sizes = dims;
-  unsigned rank = dims.size();
-  SmallVector<AffineExpr> at;
-  for (size_t i = 0; i < (size_t)op.getAxis(); ++i)
-    at.push_back(k.b.getAffineDimExpr(i));
-  AffineMap kept = AffineMap::get(rank, 0, at, k.b.getContext());
-  last.ins = {{input, k.identity(rank)}, {scale, kept}};
-  if (mean)
-    last.ins.push_back({mean, kept});
-  unsigned next = last.ins.size();
+  spec.ins = {{input, k.identity(dims.size())}};
+  spec.resultMap = k.identity(dims.size());
+  spec.shape = dims;
   if (op.getScale())
-    last.ins.push_back({op.getScale(), k.broadcastMap(op.getScale(), dims)});
+    spec.extras.push_back({op.getScale(), k.broadcastMap(op.getScale(), dims)});
   if (op.getBias())
-    last.ins.push_back({op.getBias(), k.broadcastMap(op.getBias(), dims)});
-  return k.map(loc, element, last,
-               [&](OpBuilder &b, Location loc, ValueRange a) {
-                 Value x = widen(b, loc, a[0], wide);
-                 if (mean)
-                   x = arith::SubFOp::create(b, loc, x, a[2]);
-                 x = arith::MulFOp::create(b, loc, x, a[1]);
-                 unsigned i = next;
-                 if (op.getScale())
-                   x = arith::MulFOp::create(b, loc, x,
-                                             widen(b, loc, a[i++], wide));
-                 if (op.getBias())
-                   x = arith::AddFOp::create(b, loc, x,
-                                             widen(b, loc, a[i++], wide));
-                 return SmallVector<Value>{narrow(b, loc, x, element)};
-               });
+    spec.extras.push_back({op.getBias(), k.broadcastMap(op.getBias(), dims)});
+
+  auto meanOf = [&](OpBuilder &b, Location loc, Value sum) -> Value {
+    return arith::DivFOp::create(b, loc, sum, sizeAs(b, loc, wide, count));
+  };
+  auto centred = [&](OpBuilder &b, Location loc, ValueRange a) -> Value {
+    if (rms)
+      return a[0];
+    return arith::SubFOp::create(b, loc, a[0], meanOf(b, loc, a[1]));
+  };
+  auto widened = [&](OpBuilder &b, Location loc, ValueRange a) {
+    return SmallVector<Value>{widen(b, loc, a[0], wide)};
+  };
+  auto itself = [](OpBuilder &, Location, ValueRange a) {
+    return SmallVector<Value>{a[0], a[0]};
+  };
+  auto square = [&](OpBuilder &b, Location loc, ValueRange a) {
+    Value x = centred(b, loc, a);
+    return SmallVector<Value>{a[0], arith::MulFOp::create(b, loc, x, x)};
+  };
+  SmallVector<Body> passes;
+  if (!rms)
+    passes.push_back(itself);
+  passes.push_back(square);
+  spec.combiners.assign(passes.size(), Combiner::Add);
+  unsigned squares = passes.size();
+  return k.rows(
+      op.getLoc(), element, spec, widened, passes,
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        Value variance = arith::AddFOp::create(
+            b, loc, meanOf(b, loc, a[squares]),
+            numberAs(b, loc, wide, op.getEpsilon().convertToFloat()));
+        Value inverse = arith::DivFOp::create(
+            b, loc, numberAs(b, loc, wide, 1), math::SqrtOp::create(b, loc, variance));
+        Value x = arith::MulFOp::create(b, loc, centred(b, loc, a), inverse);
+        unsigned i = squares + 1;
+        if (op.getScale())
+          x = arith::MulFOp::create(b, loc, x, widen(b, loc, a[i++], wide));
+        if (op.getBias())
+          x = arith::AddFOp::create(b, loc, x, widen(b, loc, a[i++], wide));
+        return SmallVector<Value>{narrow(b, loc, x, element)};
+      });
 }
 
 Value schedule::lowerReduction(KernBuilder &k, Operation *op) {

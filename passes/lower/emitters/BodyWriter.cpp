@@ -14,6 +14,14 @@ Value BodyWriter::widen(Value v) {
       f.b, f.loc, VectorType::get({width}, v.getType()), v);
 }
 
+Value BodyWriter::widenProduct(Value v) {
+  auto mul = v.getDefiningOp<arith::MulFOp>();
+  if (!mul || width == 1 || isa<VectorType>(v.getType()))
+    return widen(v);
+  return arith::MulFOp::create(f.b, f.loc, widen(mul.getLhs()),
+                               widen(mul.getRhs()));
+}
+
 void BodyWriter::readSizes(Region &body) {
   body.walk([&](kern::SizeOp op) { parameters[op] = f.nextParameter(); });
 }
@@ -207,4 +215,17 @@ SmallVector<Value> lower::combine(KernelFrame &f, kern::Combiner c,
     better = arith::CmpIOp::create(b, loc, p, v[0], a[0]);
   }
   return {select(better, v[0], a[0]), select(better, v[1], a[1])};
+}
+
+bool lower::isProductSum(kern::Combiner c, Value yielded) {
+  return c == kern::Combiner::Add && yielded.getDefiningOp<arith::MulFOp>() &&
+         yielded.hasOneUse();
+}
+
+Value lower::fuseProduct(KernelFrame &f, Value accumulator, Value product) {
+  auto mul = product.getDefiningOp<arith::MulFOp>();
+  if (!mul)
+    return arith::AddFOp::create(f.b, f.loc, accumulator, product);
+  return math::FmaOp::create(f.b, f.loc, mul.getLhs(), mul.getRhs(),
+                             accumulator);
 }

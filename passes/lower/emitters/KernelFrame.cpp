@@ -55,10 +55,12 @@ AccessValues KernelFrame::nextAccess(unsigned loops) {
 
 Buffer KernelFrame::nextBuffer(Type tensor) {
   Type element = cast<ShapedType>(tensor).getElementType();
+  // A bf16 is its bits: as a register of its own it costs a library call on
+  // CPUs that do not know it.
   Type stored = element.isInteger(1) ? (Type)b.getI8Type()
+                : element.isBF16()   ? (Type)b.getI16Type()
                                      : nn::storageType(element);
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Type integer = b.getIntegerType(facts.indexBits);
   Value which = argument(), offset = argument();
   auto bases = LLVM::LoadOp::create(b, loc, pointer, lane);
   bases.setInvariant(true);
@@ -69,6 +71,22 @@ Buffer KernelFrame::nextBuffer(Type tensor) {
   Value data = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(),
                                    base.getResult(),
                                    ArrayRef<LLVM::GEPArg>{offset});
+  return {memrefAt(data, stored), element};
+}
+
+Buffer KernelFrame::scratch(Type element) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  // tenon_lane: bases, scratch, status.
+  Value at = LLVM::GEPOp::create(b, loc, pointer, pointer, lane,
+                                 ArrayRef<LLVM::GEPArg>{1});
+  auto data = LLVM::LoadOp::create(b, loc, pointer, at);
+  data.setInvariant(true);
+  return {memrefAt(data, element), element};
+}
+
+Value KernelFrame::memrefAt(Value data, Type stored) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Type integer = b.getIntegerType(facts.indexBits);
   // {allocated, aligned, offset, sizes, strides}; the size is never read.
   auto array = LLVM::LLVMArrayType::get(integer, 1);
   auto descriptor = LLVM::LLVMStructType::getLiteral(
@@ -85,9 +103,7 @@ Buffer KernelFrame::nextBuffer(Type tensor) {
   insert(zero, {3, 0});
   insert(one, {4, 0});
   auto type = MemRefType::get({ShapedType::kDynamic}, stored);
-  Value memref =
-      UnrealizedConversionCastOp::create(b, loc, type, d).getResult(0);
-  return {memref, element};
+  return UnrealizedConversionCastOp::create(b, loc, type, d).getResult(0);
 }
 
 //===- Indices -------------------------------------------------------------===//
@@ -98,17 +114,28 @@ Value KernelFrame::roundDown(Value x, int64_t power) {
 
 //===- Elements ------------------------------------------------------------===//
 
-/// Bytes 0/1 as i1, scalar or vector.
-static Value toBool(KernelFrame &f, Value v) {
-  Value zero = arith::ConstantOp::create(
-      f.b, f.loc, cast<TypedAttr>(f.b.getZeroAttr(v.getType())));
-  return arith::CmpIOp::create(f.b, f.loc, arith::CmpIPredicate::ne, v, zero);
+/// What is stored as the element it stands for, scalar or vector: bytes 0/1 as
+/// i1, 16 bits as bf16.
+static Value toElement(KernelFrame &f, const Buffer &buffer, Value v) {
+  if (buffer.element.isInteger(1)) {
+    Value zero = arith::ConstantOp::create(
+        f.b, f.loc, cast<TypedAttr>(f.b.getZeroAttr(v.getType())));
+    return arith::CmpIOp::create(f.b, f.loc, arith::CmpIPredicate::ne, v, zero);
+  }
+  if (!buffer.element.isBF16())
+    return v;
+  auto vector = dyn_cast<VectorType>(v.getType());
+  Type to = vector ? (Type)vector.clone(buffer.element) : buffer.element;
+  return arith::BitcastOp::create(f.b, f.loc, to, v);
 }
-static Value fromBool(KernelFrame &f, Value v) {
-  Type byte = f.b.getI8Type();
-  Type to = byte;
+static Value toStored(KernelFrame &f, const Buffer &buffer, Value v) {
+  if (!buffer.element.isInteger(1) && !buffer.element.isBF16())
+    return v;
+  Type to = cast<MemRefType>(buffer.memref.getType()).getElementType();
   if (auto vector = dyn_cast<VectorType>(v.getType()))
-    to = VectorType::get(vector.getShape(), byte);
+    to = vector.clone(to);
+  if (buffer.element.isBF16())
+    return arith::BitcastOp::create(f.b, f.loc, to, v);
   return arith::ExtUIOp::create(f.b, f.loc, to, v);
 }
 static Type storedOf(const Buffer &buffer) {
@@ -122,7 +149,7 @@ Value KernelFrame::load(const Buffer &buffer, Value at, int64_t width) {
   else
     v = vector::LoadOp::create(b, loc, VectorType::get({width}, storedOf(buffer)),
                                buffer.memref, at);
-  return buffer.element.isInteger(1) ? toBool(*this, v) : v;
+  return toElement(*this, buffer, v);
 }
 
 Value KernelFrame::loadStrided(const Buffer &buffer, Value at, Value stride,
@@ -135,12 +162,11 @@ Value KernelFrame::loadStrided(const Buffer &buffer, Value at, Value stride,
     if (i + 1 < width)
       at = add(at, stride);
   }
-  return buffer.element.isInteger(1) ? toBool(*this, v) : v;
+  return toElement(*this, buffer, v);
 }
 
 void KernelFrame::store(const Buffer &buffer, Value v, Value at) {
-  if (buffer.element.isInteger(1))
-    v = fromBool(*this, v);
+  v = toStored(*this, buffer, v);
   if (isa<VectorType>(v.getType()))
     vector::StoreOp::create(b, loc, v, buffer.memref, at);
   else
@@ -149,8 +175,7 @@ void KernelFrame::store(const Buffer &buffer, Value v, Value at) {
 
 void KernelFrame::storeStrided(const Buffer &buffer, Value v, Value at,
                                Value stride) {
-  if (buffer.element.isInteger(1))
-    v = fromBool(*this, v);
+  v = toStored(*this, buffer, v);
   int64_t width = cast<VectorType>(v.getType()).getDimSize(0);
   for (int64_t i = 0; i < width; ++i) {
     Value element =
@@ -168,39 +193,42 @@ Value KernelFrame::stackBuffer(Type element, int64_t size) {
       b, loc, MemRefType::get({size}, element), b.getI64IntegerAttr(64));
 }
 
+Value KernelFrame::firstLanes(Value count, int64_t width) {
+  return vector::CreateMaskOp::create(
+      b, loc, VectorType::get({width}, b.getI1Type()), count);
+}
+
 Value KernelFrame::loadFirst(const Buffer &buffer, Value at, Value count,
-                             int64_t width) {
+                             int64_t width, Value stride) {
   Type stored = storedOf(buffer);
   auto type = VectorType::get({width}, stored);
   Value zero = arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(type)));
   Value v;
-  if (facts.masks) {
-    Value mask = vector::CreateMaskOp::create(
-        b, loc, VectorType::get({width}, b.getI1Type()), count);
-    v = vector::MaskedLoadOp::create(b, loc, type, buffer.memref, at, mask, zero);
+  if (facts.masks && !stride) {
+    v = vector::MaskedLoadOp::create(b, loc, type, buffer.memref, at,
+                                     firstLanes(count, width), zero);
   } else {
     Value stack = stackBuffer(stored, width);
     Value none = index(0);
     vector::StoreOp::create(b, loc, zero, stack, none);
     loop(none, count, 1, {}, [&](Value i, ValueRange) {
-      Value e = memref::LoadOp::create(b, loc, buffer.memref, add(at, i));
+      Value e = memref::LoadOp::create(b, loc, buffer.memref,
+                                       add(at, stride ? mul(i, stride) : i));
       memref::StoreOp::create(b, loc, e, stack, i);
       return SmallVector<Value>{};
     });
     v = vector::LoadOp::create(b, loc, type, stack, none);
   }
-  return buffer.element.isInteger(1) ? toBool(*this, v) : v;
+  return toElement(*this, buffer, v);
 }
 
 void KernelFrame::storeFirst(const Buffer &buffer, Value v, Value at,
-                             Value count) {
-  if (buffer.element.isInteger(1))
-    v = fromBool(*this, v);
+                             Value count, Value stride) {
+  v = toStored(*this, buffer, v);
   auto type = cast<VectorType>(v.getType());
-  if (facts.masks) {
-    Value mask = vector::CreateMaskOp::create(
-        b, loc, VectorType::get(type.getShape(), b.getI1Type()), count);
-    vector::MaskedStoreOp::create(b, loc, buffer.memref, at, mask, v);
+  if (facts.masks && !stride) {
+    vector::MaskedStoreOp::create(b, loc, buffer.memref, at,
+                                  firstLanes(count, type.getDimSize(0)), v);
     return;
   }
   Value stack = stackBuffer(type.getElementType(), type.getDimSize(0));
@@ -208,9 +236,54 @@ void KernelFrame::storeFirst(const Buffer &buffer, Value v, Value at,
   vector::StoreOp::create(b, loc, v, stack, none);
   loop(none, count, 1, {}, [&](Value i, ValueRange) {
     Value e = memref::LoadOp::create(b, loc, stack, i);
-    memref::StoreOp::create(b, loc, e, buffer.memref, add(at, i));
+    memref::StoreOp::create(b, loc, e, buffer.memref,
+                            add(at, stride ? mul(i, stride) : i));
     return SmallVector<Value>{};
   });
+}
+
+Value KernelFrame::loadEverySecond(const Buffer &buffer, Value at,
+                                   int64_t width, Value count) {
+  // Two vectors that meet in the middle touch nothing behind the last element.
+  //   0 1 2 3           of 0 .. 2 width - 2
+  //         3 4 5 6  -> 0 2 4 6
+  Value low, high, middle = add(at, index(width - 1));
+  if (count) {
+    Value last = sub(add(count, count), index(1));
+    Value rest = arith::MaxSIOp::create(b, loc, sub(last, index(width - 1)), index(0));
+    low = loadFirst(buffer, at, minimum(last, index(width)), width);
+    high = loadFirst(buffer, middle, rest, width);
+  } else {
+    low = load(buffer, at, width);
+    high = load(buffer, middle, width);
+  }
+  SmallVector<int64_t> mask;
+  for (int64_t i = 0; i < width; ++i)
+    mask.push_back(2 * i < width ? 2 * i : width + 2 * i - (width - 1));
+  return vector::ShuffleOp::create(b, loc, low, high, mask);
+}
+
+Value KernelFrame::loadLanes(const Buffer &buffer, Value at, int64_t step,
+                             Value stride, int64_t width, Value count) {
+  if (step == 0 || width == 1)
+    return load(buffer, at);
+  if (step == 3)
+    return loadEverySecond(buffer, at, width, count);
+  if (count)
+    return loadFirst(buffer, at, count, width, step == 2 ? stride : Value());
+  return step == 2 ? loadStrided(buffer, at, stride, width)
+                   : load(buffer, at, width);
+}
+
+void KernelFrame::storeLanes(const Buffer &buffer, Value v, Value at,
+                             int64_t step, Value stride, Value count) {
+  bool scattered = isa<VectorType>(v.getType()) && step != 1;
+  if (count)
+    storeFirst(buffer, v, at, count, scattered ? stride : Value());
+  else if (scattered)
+    storeStrided(buffer, v, at, stride);
+  else
+    store(buffer, v, at);
 }
 
 void KernelFrame::report(Value holds, int32_t status) {
@@ -247,6 +320,19 @@ SmallVector<Value> KernelFrame::loop(
   b.setInsertionPointToEnd(block);
   scf::YieldOp::create(b, loc, next);
   return SmallVector<Value>(loop.getResults());
+}
+
+SmallVector<Value> KernelFrame::when(
+    Value condition, ValueRange values,
+    llvm::function_ref<SmallVector<Value>()> body) {
+  auto branch = scf::IfOp::create(b, loc, TypeRange(values), condition,
+                                  /*addThenBlock=*/true, /*addElseBlock=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  scf::YieldOp::create(b, loc, body());
+  b.setInsertionPointToStart(branch.elseBlock());
+  scf::YieldOp::create(b, loc, values);
+  return SmallVector<Value>(branch.getResults());
 }
 
 void KernelFrame::forEachTile(

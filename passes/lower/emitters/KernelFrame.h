@@ -69,10 +69,22 @@ public:
   void storeStrided(const Buffer &buffer, mlir::Value v, mlir::Value at,
                     mlir::Value stride);
   /// The first `count` of a vector's elements; the rest of memory is untouched.
-  mlir::Value loadFirst(const Buffer &buffer, mlir::Value at,
-                        mlir::Value count, int64_t width);
+  /// Without a stride they are neighbours. What is not loaded is zero.
+  mlir::Value loadFirst(const Buffer &buffer, mlir::Value at, mlir::Value count,
+                        int64_t width, mlir::Value stride = {});
   void storeFirst(const Buffer &buffer, mlir::Value v, mlir::Value at,
-                  mlir::Value count);
+                  mlir::Value count, mlir::Value stride = {});
+  /// `width` elements of an operand that moves by `step` (see kern.plan) along
+  /// the lanes, of which only `count` exist if that is given. One that does
+  /// not move stays a scalar.
+  mlir::Value loadLanes(const Buffer &buffer, mlir::Value at, int64_t step,
+                        mlir::Value stride, int64_t width, mlir::Value count = {});
+  void storeLanes(const Buffer &buffer, mlir::Value v, mlir::Value at,
+                  int64_t step, mlir::Value stride, mlir::Value count = {});
+  /// True for the first `count` of `width` lanes.
+  mlir::Value firstLanes(mlir::Value count, int64_t width);
+  /// The lane's scratch as elements.
+  Buffer scratch(mlir::Type element);
   /// A status for the caller; the last one stays.
   void report(mlir::Value condition, int32_t status);
   /// A buffer on the stack, made once per call.
@@ -89,6 +101,11 @@ public:
        mlir::ValueRange carried,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
 
+  /// What `body` makes of `values` where the condition holds, else `values`.
+  llvm::SmallVector<mlir::Value>
+  when(mlir::Value condition, mlir::ValueRange values,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>()> body);
+
   /// Bytes of one element in memory.
   static unsigned storedBytes(mlir::Type element) {
     return element.isInteger(1) ? 1 : element.getIntOrFloatBitWidth() / 8;
@@ -97,7 +114,10 @@ public:
   int64_t lanesFor(llvm::ArrayRef<mlir::Type> elements) const;
 
 private:
+  mlir::Value loadEverySecond(const Buffer &buffer, mlir::Value at,
+                              int64_t width, mlir::Value count);
   mlir::Value argument(); // next of the step record's args, as an index
+  mlir::Value memrefAt(mlir::Value pointer, mlir::Type stored);
   mlir::func::FuncOp function;
   unsigned next = 0;
 };
@@ -122,6 +142,8 @@ public:
                                        mlir::ValueRange arguments);
   /// A scalar as a vector of `width`; vectors stay.
   mlir::Value widen(mlir::Value v);
+  /// As widen, but a product keeps its factors apart (see fuseProduct).
+  mlir::Value widenProduct(mlir::Value v);
   /// Reads the parameters of a body from the record, in the order in which
   /// getStepParameters wrote them: all sizes, later all constants.
   void readSizes(mlir::Region &body);
@@ -132,14 +154,46 @@ private:
   KernelFrame &f;
 };
 
+/// Lanes of an emitter's rows: element i of a row goes to lane i mod 64.
+inline constexpr int64_t kRowLanes = 64;
+
 /// acc combined with v. `a` and `v` hold the combiner's one or two values.
 llvm::SmallVector<mlir::Value> combine(KernelFrame &f, kern::Combiner c,
                                        mlir::ValueRange a, mlir::ValueRange v);
 /// The value that changes nothing, of a scalar type.
 mlir::TypedAttr identityOf(mlir::OpBuilder &b, kern::Combiner c, mlir::Type type);
 
+/// Whether a body's value is a product with no other reader: with its sum it
+/// is one fused multiply-add.
+bool isProductSum(kern::Combiner c, mlir::Value yielded);
+mlir::Value fuseProduct(KernelFrame &f, mlir::Value accumulator,
+                        mlir::Value product);
+
+/// How a row is combined: one value per combiner and element.
+struct RowCombiner {
+  llvm::SmallVector<kern::Combiner> combiners;
+  llvm::SmallVector<mlir::Type> types;
+  bool fused = false;
+  int64_t lanes = 1; // per register
+};
+/// The values of `width` elements from these indices of the row's loops on; of
+/// the last loop's only `count` exist if that is given.
+using RowElements = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+    llvm::ArrayRef<mlir::Value> indices, int64_t width, mlir::Value count)>;
+/// Combines over the loops of a row in the one order of rows: element i of the
+/// last loop goes to lane i mod 64, the lanes fold as a tree of halves.
+llvm::SmallVector<mlir::Value> combineRow(KernelFrame &f,
+                                          const RowCombiner &row,
+                                          llvm::ArrayRef<mlir::Value> sizes,
+                                          RowElements elements);
+/// One block: element j of row i becomes element i of row j. As many rows as
+/// elements, a power of two.
+llvm::SmallVector<mlir::Value> transposeBlock(KernelFrame &f,
+                                              mlir::ValueRange rows);
+
 mlir::LogicalResult emitMap(KernelFrame &frame, kern::MapOp op);
 mlir::LogicalResult emitReduce(KernelFrame &frame, kern::ReduceOp op);
+mlir::LogicalResult emitRows(KernelFrame &frame, kern::RowsOp op);
 mlir::LogicalResult emitMatmul(KernelFrame &frame, kern::MatmulOp op);
 /// With a right side that kern::readsPanels.
 mlir::LogicalResult emitQuantMatmul(KernelFrame &frame, kern::MatmulOp op);

@@ -486,3 +486,60 @@ func.func @an_epilogue_gets_the_sum(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
   } -> tensor<4x16xf32>
   return
 }
+
+// -----
+
+#i = affine_map<(i) -> (i)>
+func.func @rows_with_a_combiner_of_two(%x: tensor<4xf32>) {
+  // expected-error @below {{'kern.rows' op expected combiners of one value, but got 10}}
+  %y = kern.rows ins(%x : tensor<4xf32>) sizes <4> parallel 0 symbols <> combiners [10]
+      maps [#i, #i] shapes [#nn.dims<4>] {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } passes {
+  ^bb0(%x0: f32):
+    kern.yield %x0, %x0 : f32, f32
+  } finish {
+  ^bb0(%x0: f32, %t: f32):
+    kern.yield %x0 : f32
+  } -> tensor<4xf32>
+  return
+}
+
+// -----
+
+#i = affine_map<(i) -> (i)>
+func.func @rows_with_a_pass_too_few(%x: tensor<4xf32>) {
+  // expected-error @below {{'kern.rows' op expected a pass for each of one or more combiners (2), but got 1}}
+  %y = kern.rows ins(%x : tensor<4xf32>) sizes <4> parallel 0 symbols <> combiners [0, 0]
+      maps [#i, #i] shapes [#nn.dims<4>] {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } passes {
+  ^bb0(%x0: f32):
+    kern.yield %x0, %x0 : f32, f32
+  } finish {
+  ^bb0(%x0: f32, %t: f32):
+    kern.yield %x0 : f32
+  } -> tensor<4xf32>
+  return
+}
+
+// -----
+
+#i = affine_map<(i) -> (i)>
+func.func @rows_whose_pass_forgets_the_element(%x: tensor<4xf32>) {
+  // expected-error @below {{'kern.rows' op expected each pass to yield the element and a value that add joins}}
+  %y = kern.rows ins(%x : tensor<4xf32>) sizes <4> parallel 0 symbols <> combiners [0]
+      maps [#i, #i] shapes [#nn.dims<4>] {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } passes {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } finish {
+  ^bb0(%x0: f32, %t: f32):
+    kern.yield %x0 : f32
+  } -> tensor<4xf32>
+  return
+}

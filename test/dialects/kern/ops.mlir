@@ -26,6 +26,58 @@ func.func @map(%x: tensor<8x64xf32>, %b: tensor<64xf32>) -> tensor<8x64xf32> {
   return %y : tensor<8x64xf32>
 }
 
+// CHECK-LABEL: func @rows
+func.func @rows(%x: tensor<8x64xf32>, %b: tensor<64xf32>) -> tensor<8x64xf32> {
+  // CHECK: kern.rows ins(%{{.+}} : tensor<8x64xf32>) extras(%{{.+}} : tensor<64xf32>)
+  // CHECK-SAME: sizes <8, 64> parallel 1 symbols <> combiners [3, 0]
+  // CHECK: } passes {
+  // CHECK-NEXT: ^bb0(%[[X:.+]]: f32):
+  // CHECK-NEXT: kern.yield %[[X]], %[[X]] : f32, f32
+  // CHECK-NEXT: }, {
+  // CHECK-NEXT: ^bb0(%[[X:.+]]: f32, %[[MAX:.+]]: f32):
+  // CHECK: } finish {
+  // CHECK-NEXT: ^bb0(%{{.+}}: f32, %{{.+}}: f32, %{{.+}}: f32, %{{.+}}: f32):
+  %y = kern.rows ins(%x : tensor<8x64xf32>) extras(%b : tensor<64xf32>)
+      sizes #nn.dims<8, 64> parallel 1 symbols #nn.dims<> combiners [3, 0]
+      maps [#ij, #j, #ij] shapes [#nn.dims<8, 64>] {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } passes {
+  ^bb0(%x0: f32):
+    kern.yield %x0, %x0 : f32, f32
+  }, {
+  ^bb0(%x0: f32, %max: f32):
+    %d = arith.subf %x0, %max : f32
+    kern.yield %d, %d : f32, f32
+  } finish {
+  ^bb0(%x0: f32, %max: f32, %sum: f32, %b0: f32):
+    %d = arith.divf %x0, %sum : f32
+    %r = arith.addf %d, %b0 : f32
+    kern.yield %r : f32
+  } -> tensor<8x64xf32>
+  return %y : tensor<8x64xf32>
+}
+
+// CHECK-LABEL: func @rows_over_their_sum
+func.func @rows_over_their_sum(%x: tensor<8x64xf32>) -> tensor<8x64xf32> {
+  // CHECK: kern.rows
+  %y = kern.rows ins(%x : tensor<8x64xf32>) sizes #nn.dims<8, 64> parallel 1
+      symbols #nn.dims<> combiners [0]
+      maps [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>]
+      shapes [#nn.dims<8, 64>] {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } passes {
+  ^bb0(%x0: f32):
+    kern.yield %x0, %x0 : f32, f32
+  } finish {
+  ^bb0(%x0: f32, %sum: f32):
+    %r = arith.divf %x0, %sum : f32
+    kern.yield %r : f32
+  } -> tensor<8x64xf32>
+  return %y : tensor<8x64xf32>
+}
+
 // CHECK-LABEL: func @map_without_operands
 func.func @map_without_operands() -> tensor<4xf32> {
   // CHECK: kern.map sizes <4> symbols <> maps [#{{.+}}] shapes [#nn.dims<4>] {

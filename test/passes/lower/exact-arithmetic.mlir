@@ -8,9 +8,9 @@
 // RUN:     --implicit-check-not=llvm.intr.exp --implicit-check-not=llvm.intr.pow \
 // RUN:     --implicit-check-not=llvm.intr.maximum --implicit-check-not=frem
 
-// CHECK: llvm.func internal @map_f32_
-// CHECK: llvm.func internal @reduce_f32_
+// CHECK: llvm.func internal @rows_f32_
 // CHECK: llvm.func internal @matmul_f32_
+// CHECK: llvm.func internal @reduce_f32_
 // CHECK: llvm.intr.fma
 func.func @main(%x: tensor<?x64xf32> {nn.shape = #nn.dims<"seq", 64>}, %b: tensor<64xf32>) -> (tensor<?x24xf32>, tensor<64xf32>)
     attributes {nn.symbols = {seq = array<i64: 1, 100>}} {

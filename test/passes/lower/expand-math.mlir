@@ -147,3 +147,17 @@ func.func @other_shapes_stay(%x: vector<[4]xf32>, %t: tensor<4xf32>)
   %u = math.tanh %t : tensor<4xf32>
   return %y, %u : vector<[4]xf32>, tensor<4xf32>
 }
+
+// The exact remainder is a loop of exact steps, in f64; integers become bf16 by
+// way of f32.
+// CHECK-LABEL: func @remainder_without_a_library
+func.func @remainder_without_a_library(%x: vector<8xf32>, %y: vector<8xf32>, %i: i64) -> (vector<8xf32>, bf16) {
+  // CHECK: scf.while
+  // CHECK: math.fma %{{.+}} : vector<8xf64>
+  // CHECK-NOT: arith.remf
+  %0 = arith.remf %x, %y : vector<8xf32>
+  // CHECK: %[[F:.+]] = arith.sitofp %{{.+}} : i64 to f32
+  // CHECK: arith.truncf %[[F]] : f32 to bf16
+  %1 = arith.sitofp %i : i64 to bf16
+  return %0, %1 : vector<8xf32>, bf16
+}

@@ -55,7 +55,7 @@ func.func @the_step_along_the_vector_loop_is_code(%x: tensor<8x64xf32>, %b: tens
   // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [1, 0, 1]>
   // CHECK-NOT: kernel = "[[ROW]]"
   %1 = nn.add %x, %c : (tensor<8x64xf32>, tensor<8x1xf32>) -> tensor<8x64xf32>
-  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [2, 1]>
+  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [2, 1, 1, 2], cross = 0>
   %2 = nn.transpose %t {permutation = array<i64: 1, 0>} : (tensor<64x8xf32>) -> tensor<8x64xf32>
   return %0, %1, %2 : tensor<8x64xf32>, tensor<8x64xf32>, tensor<8x64xf32>
 }

@@ -121,14 +121,60 @@ func.func @a_reduction_over_a_middle_axis(%x: tensor<2x3x5xf32>) -> tensor<2x5xf
 // CHECK-LABEL: func @softmax_subtracts_the_maximum
 // CHECK-SAME:    (%[[X:.+]]: tensor<2x8xf32>)
 func.func @softmax_subtracts_the_maximum(%x: tensor<2x8xf32>) -> tensor<2x8xf32> {
+  // CHECK: kern.rows ins(%[[X]] : {{.*}} parallel 1 {{.*}} combiners [3, 0]
+  // CHECK: } passes {
+  // CHECK: ^bb0(%[[ALL:.+]]: f32, %[[MAX:.+]]: f32):
+  // CHECK: math.exp
+  // CHECK: } finish {
+  // CHECK: ^bb0(%[[E:.+]]: f32, %{{.+}}: f32, %[[SUM:.+]]: f32):
+  // CHECK: %[[INVERSE:.+]] = arith.divf %{{.+}}, %[[SUM]]
+  // CHECK: arith.mulf %[[E]], %[[INVERSE]]
+  %0 = nn.softmax %x {axis = 1 : i64} : (tensor<2x8xf32>) -> tensor<2x8xf32>
+  return %0 : tensor<2x8xf32>
+}
+
+// Rows that lie across memory are columns of three steps.
+// CHECK-LABEL: func @softmax_along_an_outer_dimension
+// CHECK-SAME:    (%[[X:.+]]: tensor<8x20xf32>)
+func.func @softmax_along_an_outer_dimension(%x: tensor<8x20xf32>) -> tensor<8x20xf32> {
+  // CHECK-NOT: kern.rows
   // CHECK: %[[MAX:.+]] = kern.reduce ins(%[[X]] : {{.*}} combiners [3]
   // CHECK: %[[E:.+]] = kern.map ins(%[[X]], %[[MAX]] :
   // CHECK: math.exp
   // CHECK: %[[SUM:.+]] = kern.reduce ins(%[[E]] : {{.*}} combiners [0]
   // CHECK: kern.map ins(%[[E]], %[[SUM]] :
   // CHECK: arith.divf
-  %0 = nn.softmax %x {axis = 1 : i64} : (tensor<2x8xf32>) -> tensor<2x8xf32>
-  return %0 : tensor<2x8xf32>
+  %0 = nn.softmax %x {axis = 0 : i64} : (tensor<8x20xf32>) -> tensor<8x20xf32>
+  return %0 : tensor<8x20xf32>
+}
+
+// The mean, then the mean of squares; the row itself is loaded again.
+// CHECK-LABEL: func @a_norm_is_two_passes
+func.func @a_norm_is_two_passes(%x: tensor<4x64xf32>, %s: tensor<64xf32>) -> (tensor<4x64xf32>, tensor<4x64xf32>) {
+  // CHECK: kern.rows ins(%{{.+}} : tensor<4x64xf32>) extras(%{{.+}} : tensor<64xf32>) {{.*}} combiners [0, 0]
+  %0 = nn.norm(%x scale %s) {axis = 1 : i64, epsilon = 1.0e-5 : f32} : (tensor<4x64xf32>, tensor<64xf32>) -> tensor<4x64xf32>
+  // CHECK: kern.rows {{.*}} combiners [0]
+  %1 = nn.norm(%x scale %s) {axis = 1 : i64, epsilon = 1.0e-5 : f32, rms} : (tensor<4x64xf32>, tensor<64xf32>) -> tensor<4x64xf32>
+  return %0, %1 : tensor<4x64xf32>, tensor<4x64xf32>
+}
+
+// CHECK-LABEL: func @integers_keep_their_sign_in_reductions
+func.func @integers_keep_their_sign_in_reductions(%x: tensor<4x64xui64>) -> (tensor<4xui64>, tensor<4xui64>, tensor<4xi64>, tensor<4xui64>) {
+  // CHECK: arith.divui
+  %0 = nn.reduce %x {kind = #nn.reduce<mean>, axes = array<i64: 1>, keepdims = false} : (tensor<4x64xui64>) -> tensor<4xui64>
+  // CHECK: arith.uitofp
+  // CHECK: math.sqrt
+  // CHECK: arith.fptoui
+  %1 = nn.reduce %x {kind = #nn.reduce<l2>, axes = array<i64: 1>, keepdims = false} : (tensor<4x64xui64>) -> tensor<4xui64>
+  // CHECK: arith.xori
+  // CHECK-NEXT: kern.index
+  %2 = nn.arg_reduce %x {axis = 1 : i64, largest = true, selectLast = false, keepdims = false} : (tensor<4x64xui64>) -> tensor<4xi64>
+  // CHECK: arith.uitofp
+  // CHECK: math.exp
+  // CHECK: math.log
+  // CHECK: arith.fptoui
+  %3 = nn.reduce %x {kind = #nn.reduce<log_sum_exp>, axes = array<i64: 1>, keepdims = false} : (tensor<4x64xui64>) -> tensor<4xui64>
+  return %0, %1, %2, %3 : tensor<4xui64>, tensor<4xui64>, tensor<4xi64>, tensor<4xui64>
 }
 
 // CHECK-LABEL: func @constant_weights_are_encoded_as_panels
