@@ -17,6 +17,42 @@ Value QuantMatmulEmitter::lookup(Value dwords) {
       .getResult(0);
 }
 
+void QuantMatmulEmitter::makeTable() {
+  auto encoding = dyn_cast<pack::IntAttr>(type.getEncoding());
+  if (!encoding || encoding.getBits() != 4 || !f.facts.permute || lanes != 16)
+    return;
+  SmallVector<float> values;
+  for (int i = 0; i < 16; ++i)
+    values.push_back((float)(i - 8));
+  table = arith::ConstantOp::create(
+      f.b, f.loc,
+      DenseElementsAttr::get(cast<ShapedType>(floats()),
+                             ArrayRef<float>(values)));
+}
+
+/// The zero points behind a block's scales; none if it has none.
+QuantMatmulEmitter::Values QuantMatmulEmitter::loadZeros(pack::IntAttr encoding,
+                                                         Value scales) {
+  Values zeros;
+  Value at = f.add(scales, f.index(encoding.getScale().isF16() ? 8 : 16));
+  for (int64_t v = 0; v < vectors && encoding.getZeros(); ++v)
+    zeros.push_back(loadZero(v, at));
+  return zeros;
+}
+
+/// What is left to take off codes less the middle of their range.
+QuantMatmulEmitter::Values
+QuantMatmulEmitter::floatZeros(pack::IntAttr encoding,
+                               ArrayRef<Value> zeroPoints) {
+  Values zeros;
+  for (Value point : zeroPoints) {
+    point = arith::SubIOp::create(f.b, f.loc, point,
+                                  splatInt(1 << (encoding.getBits() - 1)));
+    zeros.push_back(arith::SIToFPOp::create(f.b, f.loc, floats(), point));
+  }
+  return zeros;
+}
+
 /// Value `low` / bits of each dword. Those that do not lie in a mantissa are
 /// read from `high`, the dwords shifted by splitOf(bits).
 Value QuantMatmulEmitter::codeAt(Value dwords, Value high, int64_t low,
@@ -67,11 +103,7 @@ QuantMatmulEmitter::fmaBlock(pack::IntAttr encoding, Value k, Value at,
                              Value units, Value last,
                              ArrayRef<Value> zeroPoints) {
   int64_t bits = encoding.getBits(), unit = 32 / bits;
-  Values zeros;
-  for (Value point : zeroPoints) {
-    point = arith::SubIOp::create(f.b, f.loc, point, splatInt(1 << (bits - 1)));
-    zeros.push_back(arith::SIToFPOp::create(f.b, f.loc, floats(), point));
-  }
+  Values zeros = floatZeros(encoding, zeroPoints);
   Values sums = addUnits(encoding, k, at, units, zeroSums(), zeros, false);
   if (!last)
     return sums;
@@ -92,10 +124,7 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addBlock(pack::IntAttr encoding,
   Value codes = whole ? f.mul(f.add(units, last), f.index(kern::kBlock))
                       : f.index(encoding.getGroup() / unit * kern::kBlock);
   Value scales = f.add(at, codes);
-  Value points = f.add(scales, f.index(half ? 8 : 16));
-  Values zeroPoints;
-  for (int64_t v = 0; v < vectors && encoding.getZeros(); ++v)
-    zeroPoints.push_back(loadZero(v, points));
+  Values zeroPoints = loadZeros(encoding, scales);
   Values sums = lhs.element.isF32()
                     ? fmaBlock(encoding, k, at, units, last, zeroPoints)
                     : dotBlock(encoding, k, at, units, last, zeroPoints);
@@ -113,15 +142,7 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addBlock(pack::IntAttr encoding,
 
 QuantMatmulEmitter::Values QuantMatmulEmitter::sumInt(pack::IntAttr encoding) {
   int64_t unit = 32 / encoding.getBits(), group = encoding.getGroup();
-  if (encoding.getBits() == 4 && f.facts.permute && lanes == 16) {
-    SmallVector<float> values;
-    for (int i = 0; i < 16; ++i)
-      values.push_back((float)(i - 8));
-    table = arith::ConstantOp::create(
-        f.b, f.loc,
-        DenseElementsAttr::get(cast<ShapedType>(floats()),
-                               ArrayRef<float>(values)));
-  }
+  makeTable();
   auto split = [&](Value number, int64_t by) {
     Value whole = arith::DivUIOp::create(f.b, f.loc, number, f.index(by));
     return std::make_pair(whole, f.sub(number, f.mul(whole, f.index(by))));

@@ -53,6 +53,8 @@ void QuantMatmulEmitter::readRecord() {
   widePanels = wide ? 4 : 2;
   tallPanels = wide ? 2 : 1;
   tallRows = wide ? 5 : 2;
+  sharedPanels = wide ? 2 : 1;
+  sharedTile = wide ? 12 : 6;
 }
 
 //===- Pieces
@@ -160,16 +162,17 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::sumHalf() {
 //===- Tiles
 //---------------------------------------------------------------===//
 
-void QuantMatmulEmitter::registerTile(Value r0, int64_t rowsNow,
-                                      Value firstPanel, int64_t panels,
-                                      Value columns) {
-  count = rowsNow;
-  vectors = panels * perPanel;
+void QuantMatmulEmitter::placePanels(Value firstPanel, int64_t panels) {
   panelBase.clear();
-  rowBase.clear();
   for (int64_t p = 0; p < panels; ++p)
     panelBase.push_back(
         f.mul(f.add(firstPanel, f.index(p)), accesses[1].strides[panel]));
+}
+
+/// The left sides of `count` rows from r0 on, and the rows' coordinates.
+SmallVector<QuantMatmulEmitter::Values>
+QuantMatmulEmitter::placeRows(Value r0) {
+  rowBase.clear();
   SmallVector<Values> rowAt;
   for (int64_t r = 0; r < count; ++r) {
     // A row's number is divided over the row loops.
@@ -186,6 +189,16 @@ void QuantMatmulEmitter::registerTile(Value r0, int64_t rowsNow,
     rowBase.push_back(base);
     rowAt.push_back(at);
   }
+  return rowAt;
+}
+
+void QuantMatmulEmitter::registerTile(Value r0, int64_t rowsNow,
+                                      Value firstPanel, int64_t panels,
+                                      Value columns) {
+  count = rowsNow;
+  vectors = panels * perPanel;
+  placePanels(firstPanel, panels);
+  SmallVector<Values> rowAt = placeRows(r0);
   Values sums =
       TypeSwitch<Attribute, Values>(type.getEncoding())
           .Case<pack::IntAttr>([&](auto e) { return sumInt(e); })
@@ -297,10 +310,22 @@ void QuantMatmulEmitter::panelsOf(Value from, Value to, Value firstPanel) {
   auto ifOp = scf::IfOp::create(f.b, f.loc, whole, /*withElse=*/true);
   OpBuilder::InsertionGuard guard(f.b);
   f.b.setInsertionPointToStart(ifOp.thenBlock());
-  f.loop(firstPanel, last, widePanels, {}, [&](Value p, ValueRange) {
-    rowsOf(from, to, p, widePanels, nullptr);
-    return Values{};
-  });
+  auto few = [&] {
+    f.loop(firstPanel, last, widePanels, {}, [&](Value p, ValueRange) {
+      rowsOf(from, to, p, widePanels, nullptr);
+      return Values{};
+    });
+  };
+  if (Value many = areMany(from, to)) {
+    auto choice = scf::IfOp::create(f.b, f.loc, many, /*withElse=*/true);
+    OpBuilder::InsertionGuard inner(f.b);
+    f.b.setInsertionPointToStart(choice.thenBlock());
+    manyRows(from, to, firstPanel, kern::kEncodedPanels);
+    f.b.setInsertionPointToStart(choice.elseBlock());
+    few();
+  } else {
+    few();
+  }
   f.b.setInsertionPointToStart(ifOp.elseBlock());
   f.loop(firstPanel, last, 1, {}, [&](Value p, ValueRange) {
     rowsOf(from, to, p, 1, f.sub(columnCount, f.mul(p, f.index(kern::kBlock))));

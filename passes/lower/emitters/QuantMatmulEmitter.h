@@ -58,6 +58,24 @@ private:
   mlir::Value loadFour(int64_t r, mlir::Value k, bool guarded);
   mlir::Value sumLeft(int64_t r, mlir::Value k, mlir::Value n);
 
+  //===- Many rows (DecodedPanels.cpp)
+  //-------------------------------------===//
+  /// How a panel is cut along k: values and dwords of a block.
+  struct Blocks {
+    pack::IntAttr encoding; // null: f16
+    int64_t size = 0, dwords = 0;
+  };
+  std::optional<Blocks> blocks() const;
+  mlir::Value areMany(mlir::Value from, mlir::Value to);
+  void manyRows(mlir::Value from, mlir::Value to, mlir::Value firstPanel,
+                int64_t panels);
+  void sharedRows(const Blocks &blocks, mlir::Value from, mlir::Value to,
+                  mlir::Value firstPanel, int64_t panels);
+  void decodeChunk(const Blocks &blocks, mlir::Value first, mlir::Value n);
+  void addChunk(const Blocks &blocks, mlir::Value r0, mlir::Value place,
+                int64_t rowsNow, mlir::Value first, mlir::Value n);
+  mlir::Value scalesOf(const Blocks &blocks, mlir::Value block);
+
   //===- Pieces
   //--------------------------------------------------------------===//
   mlir::Type floats() {
@@ -108,6 +126,12 @@ private:
   mlir::Value loadZero(int64_t v, mlir::Value at);
   void prefetch(mlir::Value at);
   mlir::Value loadLeft(int64_t r, mlir::Value k, bool guarded);
+  void makeTable();
+  Values loadZeros(pack::IntAttr encoding, mlir::Value scales);
+  Values floatZeros(pack::IntAttr encoding,
+                    llvm::ArrayRef<mlir::Value> zeroPoints);
+  void placePanels(mlir::Value firstPanel, int64_t panels);
+  llvm::SmallVector<Values> placeRows(mlir::Value r0);
   mlir::Value lookup(mlir::Value dwords);
   static int64_t splitOf(int64_t bits) { return bits == 4 ? 20 : 16; }
   mlir::Value codeAt(mlir::Value dwords, mlir::Value high, int64_t low,
@@ -128,6 +152,8 @@ private:
   unsigned row = 0, panel = 0, column = 0, reduction = 0; // first loops
   int64_t lanes = 0, perPanel = 0;
   int64_t widePanels = 0, tallRows = 0, tallPanels = 0;
+  int64_t sharedPanels = 0, sharedTile = 0;
+  Buffer decoded, totals; // of many rows, on the stack
 
   // The register tile at work.
   int64_t count = 0, vectors = 0;
