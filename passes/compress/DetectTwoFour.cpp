@@ -23,6 +23,8 @@ struct DetectTwoFourPass
       auto attr =
           pack::TwoFourAttr::get(&getContext(), values, weight.transposed);
       RankedTensorType type = weight.encodedType(attr);
+      if (weight.keepIfNoSmaller(type))
+        continue;
       if (!pack::isTwoFour(pack::denseMatrix(type, weight.bytes())))
         continue;
       pack::EncodingInterface encoding = attr;

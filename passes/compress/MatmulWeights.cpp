@@ -22,6 +22,15 @@ void MatmulWeight::keep(const Twine &reason) const {
   op->setAttr(kKeptAttr, StringAttr::get(op->getContext(), reason));
 }
 
+bool MatmulWeight::keepIfNoSmaller(RankedTensorType type) const {
+  int64_t panels = llvm::divideCeil(type.getDimSize(1), pack::kPanelColumns);
+  uint64_t dense = 4 * type.getDimSize(0) * panels * pack::kPanelColumns;
+  if (pack::storedBytes(type) < dense)
+    return false;
+  keep("so few rows take no less in blocks");
+  return true;
+}
+
 /// The constant behind a right side, if there is one.
 static pack::ConstantOp constantOf(Value rhs, bool &transposed) {
   transposed = false;
@@ -58,7 +67,7 @@ compress::findMatmulWeights(func::FuncOp function, int64_t minElements) {
       weight.keep("not a single matrix");
     } else if (type.getNumElements() < minElements) {
       weight.keep("fewer than " + Twine(minElements) + " values");
-    } else if (weight.constant.getBytes(isSplat); isSplat) {
+    } else if ((void)weight.constant.getBytes(isSplat), isSplat) {
       weight.keep("one value everywhere");
     } else if (!pack::isFinite(
                    reinterpret_cast<const float *>(weight.bytes().data()),

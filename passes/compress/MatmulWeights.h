@@ -21,6 +21,8 @@ struct MatmulWeight {
   /// The type of the matrix as `encoding` stores it.
   mlir::RankedTensorType encodedType(mlir::Attribute encoding) const;
   void keep(const llvm::Twine &reason) const;
+  /// Keeps it where `type` stores no less than f32 does, in panels as well.
+  bool keepIfNoSmaller(mlir::RankedTensorType type) const;
 };
 
 /// All of a function, in order; those that cannot be changed, or have fewer

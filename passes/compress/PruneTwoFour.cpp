@@ -24,6 +24,8 @@ struct PruneTwoFourPass
       pack::EncodingInterface encoding =
           pack::TwoFourAttr::get(&getContext(), values, weight.transposed);
       RankedTensorType type = weight.encodedType(encoding);
+      if (weight.keepIfNoSmaller(type))
+        continue;
       pack::ErrorSums error = encoding.measureError(type, weight.bytes());
       encodeWeight(weight, type, error);
       pack::ConstantOp constant = weight.constant;

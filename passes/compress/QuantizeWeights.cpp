@@ -39,6 +39,8 @@ struct QuantizeWeightsPass
          findMatmulWeights(getOperation(), minElements)) {
       Attribute attr = encodingFor(weight.transposed);
       RankedTensorType type = weight.encodedType(attr);
+      if (weight.keepIfNoSmaller(type))
+        continue;
       pack::ErrorSums error =
           cast<pack::EncodingInterface>(attr).measureError(type,
                                                            weight.bytes());
