@@ -98,6 +98,7 @@ static void buildModelStage(OpPassManager &passes,
                             analysis::Evaluator *evaluator) {
   passes.addPass(createCSEPass());
   OpPassManager &program = passes.nest<func::FuncOp>();
+  program.addPass(model::createExpandConvTransposePass());
   program.addPass(model::createFoldConstantsPass(evaluator));
   program.addPass(model::createRecognizeGeluPass());
   program.addPass(model::createRecognizeSiluPass());

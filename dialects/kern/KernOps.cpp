@@ -31,10 +31,8 @@ void kern::forEachStepConstant(Region &body,
   });
 }
 
-/// The body as text without names and step constants: equal texts compute the
-/// same from the same parameters.
-static void printBody(Region &body, llvm::raw_ostream &os) {
-  llvm::DenseMap<Value, unsigned> number;
+static void printBody(Region &body, llvm::raw_ostream &os,
+                      llvm::DenseMap<Value, unsigned> &number) {
   auto name = [&](Value v) { return number.try_emplace(v, number.size()).first->second; };
   for (Block &block : body) {
     os << "(";
@@ -54,9 +52,16 @@ static void printBody(Region &body, llvm::raw_ostream &os) {
         os << "=" << name(result) << ":" << result.getType();
       os << ";";
       for (Region &nested : op.getRegions())
-        printBody(nested, os);
+        printBody(nested, os, number);
     }
   }
+}
+
+/// The body as text without names and step constants: equal texts compute the
+/// same from the same parameters.
+static void printBody(Region &body, llvm::raw_ostream &os) {
+  llvm::DenseMap<Value, unsigned> number;
+  printBody(body, os, number);
 }
 
 /// "map_f32_0123456789ab": the family and result type for people, and a digest
@@ -150,11 +155,12 @@ INFER_SHAPES(ReduceOp)
 INFER_SHAPES(RowsOp)
 INFER_SHAPES(MatmulOp)
 INFER_SHAPES(ScanOp)
+INFER_SHAPES(SequenceOp)
 #undef INFER_SHAPES
 
 OperandRange kern::destsOf(Operation *op) {
   return llvm::TypeSwitch<Operation *, OperandRange>(op)
-      .Case<MapOp, ReduceOp, RowsOp, MatmulOp, ScanOp>(
+      .Case<MapOp, ReduceOp, RowsOp, MatmulOp, ScanOp, SequenceOp>(
           [](auto group) { return OperandRange(group.getDests()); })
       .Default([](Operation *other) {
         return OperandRange(other->operand_end(), other->operand_end());
@@ -614,5 +620,33 @@ StepParameters ScanOp::getStepParameters(const nn::DimAnalysis &dims) {
   appendNest(nest, step);
   appendConstants(getBody(), step);
   step.flops = product(nest.sizes) * operationsIn(getBody());
+  return step;
+}
+
+//===- Sequence ------------------------------------------------------------===//
+
+std::string SequenceOp::planKernel(const nn::DimAnalysis &) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "sequence " << getSizes().getExprs().size() << " ";
+  for (ValueRange values : {ValueRange(getTables()), ValueRange(getResults())}) {
+    for (Value v : values)
+      os << cast<ShapedType>(v.getType()).getRank();
+    printTypes(values, os);
+  }
+  printBody(getBody(), os);
+  return makeKey("sequence",
+                 cast<ShapedType>(getResult(0).getType()).getElementType(), text);
+}
+
+StepParameters SequenceOp::getStepParameters(const nn::DimAnalysis &dims) {
+  StepParameters step;
+  step.tiles = product(getSizes().getExprs());
+  llvm::append_range(step.parameters, getSizes().getExprs());
+  appendTables(getTables(), dims, step);
+  appendTables(getResults(), dims, step);
+  appendConstants(getBody(), step);
+  // Its loops may end early; one round of each is the least.
+  step.flops = step.tiles * operationsIn(getBody());
   return step;
 }

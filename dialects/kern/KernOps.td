@@ -226,6 +226,44 @@ def Kern_ScanOp : Kern_GroupOp<"scan", [SingleBlock]> {
   }];
 }
 
+def Kern_SequenceOp : Kern_GroupOp<"sequence", [SingleBlock]> {
+  let summary = "Plain code for each place of the loops: the generic path";
+  let description = [{
+    For what no loop nest with a scalar body can say: sorting, scattering,
+    choosing boxes. The body is `scf` and `arith` code that gets the tables,
+    then the results, as whole tensors, and reads and writes single elements in
+    the order it stands there. Places of the loops are independent of one
+    another and may run at the same time; without loops there is one place.
+    Results that are not `dests` start with undefined contents.
+
+    ```mlir
+    %y = kern.sequence tables(%x : tensor<8xf32>) sizes #nn.dims<> shapes [#nn.dims<8>] {
+    ^bb0(%x0: tensor<8xf32>, %y0: tensor<8xf32>):
+      %zero = arith.constant 0 : index
+      %v = kern.read %x0[%zero] : tensor<8xf32> -> f32
+      kern.write %v, %y0[%zero] : f32, tensor<8xf32>
+      kern.yield
+    } -> tensor<8xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$tables,
+                       Variadic<AnyRankedTensor>:$dests,
+                       Nn_DimsAttr:$sizes, ArrayAttr:$shapes);
+  let regions = (region SizedRegion<1>:$body);
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`tables` `(` $tables^ `:` type($tables) `)`)?
+    (`dests` `(` $dests^ `:` type($dests) `)`)?
+    `sizes` $sizes `shapes` $shapes
+    attr-dict-with-keyword $body `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Marked in `check`.
+    bool isGeneric() { return true; }
+  }];
+}
+
 def Kern_EmptyOp : Kern_Op<"empty", [DeclareOpInterfaceMethods<Nn_DimsOpInterface>]> {
   let summary = "A tensor to be filled through destinations";
   let description = "Each is a buffer of its own: two are never merged into one.";
@@ -272,6 +310,19 @@ def Kern_LoadOp : Kern_Op<"load", [Pure]> {
   let arguments = (ins AnyRankedTensor:$table, Variadic<Index>:$indices);
   let results = (outs AnyType:$result);
   let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table) `->` type($result)";
+}
+
+def Kern_ReadOp : Kern_Op<"read", [MemoryEffects<[MemRead]>]> {
+  let summary = "An element of a tensor of a sequence, as it is now";
+  let arguments = (ins AnyRankedTensor:$table, Variadic<Index>:$indices);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$table `[` $indices `]` attr-dict `:` type($table) `->` type($result)";
+}
+
+def Kern_WriteOp : Kern_Op<"write", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Put an element into a result of a sequence";
+  let arguments = (ins AnyType:$value, AnyRankedTensor:$table, Variadic<Index>:$indices);
+  let assemblyFormat = "$value `,` $table `[` $indices `]` attr-dict `:` type($value) `,` type($table)";
 }
 
 def Kern_FoldOp : Kern_Op<"fold", [Pure, AllTypesMatch<["value", "result"]>]> {

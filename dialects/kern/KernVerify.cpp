@@ -457,3 +457,20 @@ LogicalResult ScanOp::verify() {
                                plan->getVector() == plan->getParallel() - 1 &&
                                plan->getRows() == getStateSize())));
 }
+
+LogicalResult SequenceOp::verify() {
+  size_t expected = getTables().size() + getNumResults();
+  if (getBody().getNumArguments() != expected)
+    return emitOpError("expected a body argument for each of ")
+           << getTables().size() << " tables and " << getNumResults()
+           << " results, but got " << getBody().getNumArguments();
+  if (getShapes().size() != getNumResults())
+    return emitOpError("expected a shape for each of ")
+           << getNumResults() << " results, but got " << getShapes().size();
+  if (!getDests().empty() && getDests().size() != getNumResults())
+    return emitOpError("expected no destinations or one for each of ")
+           << getNumResults() << " results, but got " << getDests().size();
+  if (getBody().front().getTerminator()->getNumOperands())
+    return emitOpError("expected a body that yields nothing");
+  return success();
+}

@@ -37,8 +37,22 @@ std::optional<Dims> broadcastDims(llvm::ArrayRef<DimExpr> a,
                                   llvm::ArrayRef<DimExpr> b);
 
 /// The signless type in which a tensor's elements are computed and stored: i1
-/// stays i1, ui8 becomes i8.
+/// stays i1, ui8 becomes i8, and so does every narrow type.
 mlir::Type storageType(mlir::Type element);
+
+/// Floats below 16 bits and integers below 8 (not bool). Between operations
+/// each element is a byte: a float's code, an integer as i8 or ui8. The caller
+/// and constants hold them packed (`LowerToKern` goes between).
+bool isNarrow(mlir::Type element);
+/// The byte type that stands for a narrow one below nn; others are themselves.
+mlir::Type byteType(mlir::Type element);
+/// The f32 that the code of a narrow float means.
+mlir::Value decodeNarrow(mlir::OpBuilder &b, mlir::Location loc,
+                         mlir::Value code, mlir::Type type);
+/// The code of a narrow float nearest to an f32, ties to even; beyond the
+/// largest is that one with `saturate`, else infinity or NaN as ONNX says.
+mlir::Value encodeNarrow(mlir::OpBuilder &b, mlir::Location loc,
+                         mlir::Value value, mlir::Type type, bool saturate);
 
 } // namespace tenon::nn
 

@@ -52,6 +52,25 @@ def Nn_PoolKind : I32Enum<"PoolKind", "how a window combines", [
   let cppNamespace = "::tenon::nn";
 }
 
+def Nn_ScatterKind : I32Enum<"ScatterKind", "how an update meets what is there", [
+    I32EnumCase<"Replace", 0, "replace">, I32EnumCase<"Add", 1, "add">,
+    I32EnumCase<"Mul", 2, "mul">, I32EnumCase<"Min", 3, "min">,
+    I32EnumCase<"Max", 4, "max">]> {
+  let cppNamespace = "::tenon::nn";
+}
+
+def Nn_GridPadding : I32Enum<"GridPadding", "what stands outside when sampling", [
+    I32EnumCase<"Zeros", 0, "zeros">, I32EnumCase<"Border", 1, "border">,
+    I32EnumCase<"Reflection", 2, "reflection">]> {
+  let cppNamespace = "::tenon::nn";
+}
+
+def Nn_SampleMode : I32Enum<"SampleMode", "how neighbours make a sample", [
+    I32EnumCase<"Nearest", 0, "nearest">, I32EnumCase<"Linear", 1, "linear">,
+    I32EnumCase<"Cubic", 2, "cubic">]> {
+  let cppNamespace = "::tenon::nn";
+}
+
 def Nn_ReduceKindAttr : EnumAttr<Nn_Dialect, Nn_ReduceKind, "reduce"> {
   let assemblyFormat = "`<` $value `>`";
 }
@@ -62,6 +81,15 @@ def Nn_PadModeAttr : EnumAttr<Nn_Dialect, Nn_PadMode, "pad"> {
   let assemblyFormat = "`<` $value `>`";
 }
 def Nn_PoolKindAttr : EnumAttr<Nn_Dialect, Nn_PoolKind, "pool"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+def Nn_ScatterKindAttr : EnumAttr<Nn_Dialect, Nn_ScatterKind, "scatter"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+def Nn_GridPaddingAttr : EnumAttr<Nn_Dialect, Nn_GridPadding, "outside"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+def Nn_SampleModeAttr : EnumAttr<Nn_Dialect, Nn_SampleMode, "sample"> {
   let assemblyFormat = "`<` $value `>`";
 }
 

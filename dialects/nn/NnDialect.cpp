@@ -123,7 +123,22 @@ RankedTensorType nn::tensorType(ArrayRef<DimExpr> dims, Type element) {
   return RankedTensorType::get(shape, element);
 }
 
+bool nn::isNarrow(Type element) {
+  return isa<FloatType, IntegerType>(element) && !element.isInteger(1) &&
+         element.getIntOrFloatBitWidth() < (isa<FloatType>(element) ? 16u : 8u);
+}
+
+Type nn::byteType(Type element) {
+  if (!isNarrow(element))
+    return element;
+  bool isUnsigned = isa<FloatType>(element) || element.isUnsignedInteger();
+  return IntegerType::get(element.getContext(), 8,
+                          isUnsigned ? IntegerType::Unsigned
+                                     : IntegerType::Signless);
+}
+
 Type nn::storageType(Type element) {
+  element = byteType(element);
   if (auto integer = dyn_cast<IntegerType>(element))
     return IntegerType::get(element.getContext(), integer.getWidth());
   return element;

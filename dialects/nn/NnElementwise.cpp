@@ -113,7 +113,35 @@ Value floatToInt(const Scalar &s, Value v, Type to, bool isUnsigned) {
   return s.select(tooBig, big, s.select(tooSmall, small, r));
 }
 
+/// To an integer of 2 or 4 bits, held in a byte: the low bits of the integer
+/// that v is or truncates to.
+Value convertToNarrowInt(const Scalar &s, Value v, Type from, Type to) {
+  unsigned width = to.getIntOrFloatBitWidth();
+  Type i32 = s.b.getI32Type();
+  if (isa<FloatType>(from)) {
+    v = convert(s, v, from, i32, true);
+    from = i32;
+  }
+  Value wrapped = convert(s, v, byteType(from), byteType(to), true);
+  Value by = s.constant(s.b.getI8Type(), 8 - width);
+  wrapped = s.make<arith::ShLIOp>(wrapped, by);
+  return to.isUnsignedInteger() ? s.make<arith::ShRUIOp>(wrapped, by)
+                                : s.make<arith::ShRSIOp>(wrapped, by);
+}
+
 Value convert(const Scalar &s, Value v, Type from, Type to, bool saturate) {
+  if (from == to)
+    return v;
+  Type f32 = s.b.getF32Type();
+  if (isNarrow(from) && isa<FloatType>(from))
+    return convert(s, decodeNarrow(s.b, s.loc, v, from), f32, to, saturate);
+  if (isNarrow(to) && isa<FloatType>(to))
+    return encodeNarrow(s.b, s.loc, convert(s, v, from, f32, saturate), to,
+                        saturate);
+  if (isNarrow(to))
+    return convertToNarrowInt(s, v, from, to);
+  // Narrow integers are bytes already.
+  from = byteType(from);
   if (from == to)
     return v;
   Type storage = storageType(to);
@@ -300,9 +328,49 @@ BODY(DivOp, getLhs(), {
                            : s.make<arith::DivSIOp>(a[0], y);
   return s.select(isZero, s.like(a[0], 0), q);
 })
+/// C's fmod, exact: r - trunc(r / y) y by fused multiply-add, which has no
+/// rounding error as long as the quotient has at most 53 bits, and again with
+/// what is left. A divisor scaled by 2^540 keeps quotients finite.
+static Value floatRemainder(const Scalar &s, Value x, Value y) {
+  Type type = x.getType(), f64 = s.b.getF64Type();
+  Value dividend = convert(s, x, type, f64, true);
+  Value divisor = s.make<math::AbsFOp>(convert(s, y, type, f64, true));
+  Value r = s.make<math::AbsFOp>(dividend), inf = s.constant(f64, INFINITY);
+  Value zero = s.constant(f64, 0);
+  auto reduce = [&](Value by, int rounds) {
+    for (int i = 0; i < rounds; ++i) {
+      Value q = s.make<math::TruncOp>(s.make<arith::DivFOp>(r, by));
+      r = s.make<math::FmaOp>(s.make<arith::NegFOp>(q), by, r);
+    }
+  };
+  if (type.isF64()) {
+    // Each round takes 52 bits off a quotient of at most 2^1018, then 2^540.
+    Value scale = s.constant(f64, std::ldexp(1.0, 540));
+    Value once = s.make<arith::MulFOp>(divisor, scale);
+    once = s.select(s.cmpf(arith::CmpFPredicate::OLT, once, inf), once, divisor);
+    Value twice = s.make<arith::MulFOp>(once, scale);
+    twice = s.select(s.cmpf(arith::CmpFPredicate::OLT, twice, inf), twice, once);
+    reduce(twice, 20);
+    reduce(once, 11);
+    reduce(divisor, 11);
+  } else {
+    reduce(divisor, 6); // at most 2^277
+  }
+  // A rounded quotient may be one too large.
+  r = s.select(s.cmpf(arith::CmpFPredicate::OLT, r, zero),
+               s.make<arith::AddFOp>(r, divisor), r);
+  r = s.select(s.cmpf(arith::CmpFPredicate::OEQ, divisor, inf),
+               s.make<math::AbsFOp>(dividend), r);
+  // inf and NaN give NaN; a divisor of inf must not hide them.
+  r = s.select(s.cmpf(arith::CmpFPredicate::ONE, s.make<math::AbsFOp>(dividend), inf),
+               r, s.constant(f64, NAN));
+  r = s.make<math::CopySignOp>(r, dividend);
+  return convert(s, r, f64, type, true);
+}
+
 BODY(ModOp, getLhs(), {
   if (s.isFloat()) {
-    Value r = s.make<arith::RemFOp>(a[0], a[1]);
+    Value r = floatRemainder(s, a[0], a[1]);
     if (getFmod())
       return r;
     // numpy.mod: the divisor's sign.
@@ -458,10 +526,24 @@ SCALAR(QuantizeOp) {
   Type scale = elementOf(getScale());
   Value v = convert(s, arguments[0], x, f32, true);
   Value q = s.make<arith::DivFOp>(v, convert(s, arguments[1], scale, f32, true));
+  // A float's zero point is 0, and its own rounding the only one.
+  if (isa<FloatType>(to))
+    return convert(s, q, f32, to, getSaturate());
   q = s.make<math::RoundEvenOp>(q);
   // Adding in float is exact for zero points of at most 16 bits.
   if (getZeroPoint())
     q = s.make<arith::AddFOp>(
         q, convert(s, arguments[2], elementOf(getZeroPoint()), f32, true));
+  // Casts to wider types saturate; those to narrow ones wrap.
+  if (isNarrow(to)) {
+    unsigned width = to.getIntOrFloatBitWidth();
+    bool isUnsigned = to.isUnsignedInteger();
+    double lo = isUnsigned ? 0.0 : -std::ldexp(1.0, width - 1);
+    double hi = std::ldexp(1.0, isUnsigned ? width : width - 1) - 1;
+    q = s.select(s.cmpf(arith::CmpFPredicate::OLT, q, s.constant(f32, lo)),
+                 s.constant(f32, lo), q);
+    q = s.select(s.cmpf(arith::CmpFPredicate::OGT, q, s.constant(f32, hi)),
+                 s.constant(f32, hi), q);
+  }
   return convert(s, q, f32, to, getSaturate());
 }

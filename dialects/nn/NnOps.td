@@ -240,10 +240,135 @@ def Nn_GatherNdOp : Nn_MoveOp<"gather_nd"> {
   let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices, I64Attr:$batchDims);
 }
 
+def Nn_ScatterElementsOp : Nn_MoveOp<"scatter_elements"> {
+  let summary = "`data` with `updates` put in where `indices` say along `axis`";
+  let description = [{
+    ONNX ScatterElements: result[.., indices[p], ..] meets updates[p] for each
+    place p of `updates`, in row-major order, so that the last of equal indices
+    wins and sums have one order. Negative indices count from the end; one
+    outside is reported at run time.
+  }];
+  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices,
+                       AnyRankedTensor:$updates, I64Attr:$axis, Nn_ScatterKindAttr:$kind);
+  let hasVerifier = 1;
+}
+
+def Nn_ScatterNdOp : Nn_MoveOp<"scatter_nd"> {
+  let summary = "`data` with slices put in at index tuples";
+  let description = [{
+    ONNX ScatterND: the last dimension of `indices` is a tuple that names a
+    slice of `data`; `updates` holds one slice per tuple, in row-major order.
+  }];
+  let arguments = (ins AnyRankedTensor:$data, AnyRankedTensor:$indices,
+                       AnyRankedTensor:$updates, Nn_ScatterKindAttr:$kind);
+  let hasVerifier = 1;
+}
+
+def Nn_TopKOp : Nn_MoveOp<"top_k"> {
+  let summary = "Positions of the `count` largest (or smallest) along an axis, best first";
+  let description = [{
+    Of equal elements the one with the lower position comes first (ONNX TopK),
+    so a `count` of the whole axis is a stable sort. The result is i64.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, I64Attr:$axis, BoolAttr:$largest,
+                       Nn_DimsAttr:$count);
+  let hasVerifier = 1;
+}
+
+def Nn_TruePositionsOp : Nn_MoveOp<"true_positions"> {
+  let summary = "Positions where a vector of bool is true, in order";
+  let description = [{
+    The result has `count` elements of i64; a vector with more or fewer true
+    elements is reported as TENON_SIZE_OUT_OF_BOUNDS when the model runs.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$count);
+  let hasVerifier = 1;
+}
+
+def Nn_NonMaxSuppressionOp : Nn_MoveOp<"non_max_suppression"> {
+  let summary = "Boxes of highest score that overlap no better one";
+  let description = [{
+    ONNX NonMaxSuppression: for each image and class the best box is taken
+    while its score is above `scoreThreshold`, at most `limit` times, and boxes
+    whose intersection over union with it is above `iouThreshold` are dropped.
+    Rows of the result are (image, class, box) in i64, `count` of them; another
+    number is reported as TENON_SIZE_OUT_OF_BOUNDS when the model runs.
+    `boxes` is [images, n, 4] (corners, or centre and size with `centers`),
+    `scores` [images, classes, n].
+  }];
+  let arguments = (ins AnyRankedTensor:$boxes, AnyRankedTensor:$scores,
+                       AnyRankedTensor:$limit, AnyRankedTensor:$iouThreshold,
+                       AnyRankedTensor:$scoreThreshold, UnitAttr:$centers,
+                       Nn_DimsAttr:$count);
+  let hasVerifier = 1;
+}
+
+def Nn_GridSampleOp : Nn_MoveOp<"grid_sample"> {
+  let summary = "Samples of `input` at the places that `grid` names";
+  let description = [{
+    ONNX GridSample: `input` is [N, C, spatial...], `grid` [N, out...,
+    spatial rank] with coordinates from -1 to 1, the last dimension first.
+    With `alignCorners` -1 and 1 are the centres of the outermost elements,
+    else their outer edges. Cubic takes two spatial dimensions and the
+    coefficient -0.75.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$grid,
+                       Nn_SampleModeAttr:$mode, Nn_GridPaddingAttr:$padding,
+                       UnitAttr:$alignCorners);
+  let hasVerifier = 1;
+}
+
+def Nn_RoiAlignOp : Nn_MoveOp<"roi_align"> {
+  let summary = "Bilinear samples of regions, combined in bins (He et al., arXiv 1703.06870)";
+  let description = [{
+    ONNX RoiAlign: `input` [N, C, H, W], `rois` [R, 4] as (x1, y1, x2, y2),
+    `batch` [R] the image of each. A bin's samples are averaged, or the largest
+    weighted neighbour is taken (`max`). `samplingRatio` 0 takes
+    ceil(size of a bin) samples along each side. `halfPixel` shifts by -0.5.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$rois, AnyRankedTensor:$batch,
+                       I64Attr:$height, I64Attr:$width, I64Attr:$samplingRatio,
+                       F64Attr:$spatialScale, UnitAttr:$max, UnitAttr:$halfPixel);
+  let hasVerifier = 1;
+}
+
+def Nn_DeformColumnsOp : Nn_MoveOp<"deform_columns"> {
+  let summary = "What a deformable convolution multiplies with its weights (arXiv 1811.11168)";
+  let description = [{
+    `input` [N, C, H, W], `offset` [N, g * kh * kw * 2, oh, ow] as (y, x) pairs,
+    `mask` [N, g * kh * kw, oh, ow], with g groups of channels. The result is
+    [N, C, kh * kw, oh * ow]: bilinear samples, zero outside, times the mask.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$offset,
+                       Optional<AnyRankedTensor>:$mask, DenseI64ArrayAttr:$window,
+                       DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+                       DenseI64ArrayAttr:$low, I64Attr:$groups);
+  let hasVerifier = 1;
+}
+
+def Nn_InterleaveOp : Nn_MoveOp<"interleave"> {
+  let summary = "Phases woven into one: element s*q + r of a dimension is element q of phase r";
+  let description = [{
+    One input for each combination of remainders of the spatial dimensions
+    (from the third on), in row-major order; `steps` says how many remainders a
+    dimension has, `shape` are the spatial sizes of the result.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, DenseI64ArrayAttr:$steps,
+                       Nn_DimsAttr:$shape);
+  let hasVerifier = 1;
+}
+
+def Nn_DeterminantOp : Nn_MoveOp<"determinant"> {
+  let summary = "Determinant of the matrices of the last two dimensions, by elimination with pivots";
+  let arguments = (ins AnyRankedTensor:$input);
+  let hasVerifier = 1;
+}
+
 def Nn_ResizeOp : Nn_MoveOp<"resize"> {
   let summary = "Interpolate to another size (ONNX Resize)";
   let description = [{
-    `scales` per dimension (result / operand); `mode` nearest, linear or cubic;
+    `scales` per dimension (result / operand; 0: the ratio of the sizes when
+    the model runs); `mode` nearest, linear or cubic;
     `coordinates` as ONNX's coordinate_transformation_mode; `roi` as given.
   }];
   let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$shape,
@@ -312,6 +437,19 @@ def Nn_ConvOp : Nn_MoveOp<"conv"> {
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
                        Nn_DimsAttr:$low, Nn_DimsAttr:$high, I64Attr:$group,
                        UnitAttr:$blocked);
+}
+
+def Nn_PoolIndicesOp : Nn_MoveOp<"pool_indices"> {
+  let summary = "Where the largest element of each window stands";
+  let description = [{
+    The second result of ONNX MaxPool: positions in the flattened operand, i64;
+    `columnMajor` counts the last two dimensions the other way round. Of equal
+    elements the first counts.
+  }];
+  let arguments = (ins AnyRankedTensor:$input,
+                       DenseI64ArrayAttr:$window, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations, Nn_DimsAttr:$low,
+                       Nn_DimsAttr:$shape, UnitAttr:$columnMajor);
 }
 
 def Nn_DepthwiseConvOp : Nn_MoveOp<"depthwise_conv"> {

@@ -160,6 +160,19 @@ static LogicalResult verifyElements(Operation *op) {
         return expectOne(o, valuesOf(o));
       })
       .Case<EmptyOp>([](auto) { return success(); })
+      .Case<ScatterElementsOp, ScatterNdOp>([](auto o) {
+        return success(
+            succeeded(expectOne(o, {o.getData(), o.getUpdates(), o.getResult()})) &&
+            succeeded(expectKind(o, "indices", o.getIndices(), "integers",
+                                 isInteger)));
+      })
+      .Case<TopKOp, TruePositionsOp, NonMaxSuppressionOp, PoolIndicesOp>(
+          [&](auto o) {
+            return expectKind(o, "the result", result(), "integers", isInteger);
+          })
+      .Case<GridSampleOp, RoiAlignOp>([&](auto o) {
+        return expectOne(o, {o.getInput(), o.getResult()});
+      })
       .Default([](Operation *o) { return expectOne(o, valuesOf(o)); });
 }
 

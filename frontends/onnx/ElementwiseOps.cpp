@@ -65,17 +65,29 @@ static LogicalResult translateMean(NodeContext &node) {
       node.scalar(node.element(0), 1.0 / node.inputs())));
 }
 
+static LogicalResult castTo(NodeContext &node, Type element) {
+  // How a float becomes a power of two; the default is that of nn.cast.
+  StringRef rounding = node.node.getString("round_mode", "up");
+  if (isa_and_present<Float8E8M0FNUType>(element) && rounding != "up")
+    return node.error() << "expected the round_mode 'up', but got '" << rounding
+                        << "'";
+  if (element == node.element(0))
+    return node.yield(node.in(0));
+  return node.yield(node.make<nn::CastOp>(
+      element, node.in(0), node.node.getInt("saturate", 1) != 0));
+}
+
 static LogicalResult translateCast(NodeContext &node) {
   auto to = (DataType)node.node.getInt("to", 0);
   Type element = elementType(*node.builder.getContext(), to);
   if (!element)
     return node.error() << "a cast to " << dataTypeName(to)
                         << " is not compiled yet";
-  return node.yield(node.cast(node.in(0), element));
+  return castTo(node, element);
 }
 
 static LogicalResult translateCastLike(NodeContext &node) {
-  return node.yield(node.cast(node.in(0), node.element(1)));
+  return castTo(node, node.element(1));
 }
 
 static LogicalResult translateBitCast(NodeContext &node) {

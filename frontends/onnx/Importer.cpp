@@ -53,6 +53,16 @@ Type onnx::elementType(MLIRContext &context, DataType type) {
   case DataType::Uint16: return integer(16, true);
   case DataType::Uint32: return integer(32, true);
   case DataType::Uint64: return integer(64, true);
+  case DataType::Int4: return integer(4, false);
+  case DataType::Uint4: return integer(4, true);
+  case DataType::Int2: return integer(2, false);
+  case DataType::Uint2: return integer(2, true);
+  case DataType::Float8E4M3FN: return Float8E4M3FNType::get(&context);
+  case DataType::Float8E4M3FNUZ: return Float8E4M3FNUZType::get(&context);
+  case DataType::Float8E5M2: return Float8E5M2Type::get(&context);
+  case DataType::Float8E5M2FNUZ: return Float8E5M2FNUZType::get(&context);
+  case DataType::Float8E8M0: return Float8E8M0FNUType::get(&context);
+  case DataType::Float4E2M1: return Float4E2M1FNType::get(&context);
   default: return {};
   }
 }
@@ -419,6 +429,15 @@ static int64_t readInteger(ArrayRef<char> bytes, size_t i, DataType type) {
   case DataType::Int16: return at(int16_t());
   case DataType::Uint16: return at(uint16_t());
   case DataType::Int8: return at(int8_t());
+  case DataType::Int4: case DataType::Uint4:
+  case DataType::Int2: case DataType::Uint2: {
+    // Packed, the first element in the low bits.
+    unsigned bits = dataTypeBits(type);
+    uint64_t byte = (uint8_t)bytes[i * bits / 8];
+    uint64_t v = byte >> (i * bits % 8) & ((1u << bits) - 1);
+    bool isSigned = type == DataType::Int4 || type == DataType::Int2;
+    return isSigned ? llvm::SignExtend64(v, bits) : (int64_t)v;
+  }
   default: return at(uint8_t());
   }
 }
@@ -656,6 +675,9 @@ const TranslatorTable &onnx::translators() {
     addLowBitTranslators(t);
     addLoopTranslators(t);
     addRnnTranslators(t);
+    addChoiceTranslators(t);
+    addSamplingTranslators(t);
+    addSignalTranslators(t);
     return t;
   }();
   return table;

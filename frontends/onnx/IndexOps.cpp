@@ -135,8 +135,38 @@ static LogicalResult translateEyeLike(NodeContext &node) {
   return node.yield(node.cast(diagonal, element));
 }
 
-/// Elements of a Range, max(0, ceil((limit - start) / delta)), if the operands
-/// decide it now. An error has been reported on failure.
+/// A number that is known now: a size, or a constant, through casts.
+static std::optional<DimExpr> knownNumber(Value v) {
+  if (!v)
+    return std::nullopt;
+  if (auto cast = v.getDefiningOp<nn::CastOp>())
+    return knownNumber(cast.getInput());
+  if (auto reshape = v.getDefiningOp<nn::ReshapeOp>())
+    return knownNumber(reshape.getInput());
+  if (auto dims = v.getDefiningOp<nn::DimsOp>())
+    return dims.getValues().getExprs().size() == 1
+               ? std::optional(dims.getValues().getExprs()[0])
+               : std::nullopt;
+  std::optional<double> number = pack::getSplat(v);
+  if (number && *number == std::floor(*number) && std::abs(*number) < 1e15)
+    return DimExpr((int64_t)*number);
+  return std::nullopt;
+}
+
+/// max(0, ceil((limit - start) / delta)) of integers.
+static DimExpr stepsBetween(NodeContext &node, const DimExpr &start,
+                            const DimExpr &limit, int64_t step) {
+  DimExpr span = limit - start;
+  if (step < 0)
+    span = DimExpr(0) - span;
+  DimExpr length = DimExpr::ceilDiv(span, std::abs(step));
+  if (length.range(node.analysis.symbols).lo < 0)
+    length = DimExpr::max(length, 0);
+  return length;
+}
+
+/// Elements of a Range, if the operands decide it now. An error has been
+/// reported on failure.
 static FailureOr<std::optional<DimExpr>> rangeLength(NodeContext &node) {
   auto none = std::optional<DimExpr>();
   std::optional<DimExpr> start = node.oneInt(0), limit = node.oneInt(1),
@@ -147,14 +177,15 @@ static FailureOr<std::optional<DimExpr>> rangeLength(NodeContext &node) {
       return none;
     if (*step == 0)
       return node.error() << "expected a delta other than 0";
-    DimExpr span = *limit - *start;
-    if (*step < 0)
-      span = DimExpr(0) - span;
-    DimExpr length = DimExpr::ceilDiv(span, std::abs(*step));
-    if (length.range(node.analysis.symbols).lo < 0)
-      length = DimExpr::max(length, 0);
-    return std::optional(length);
+    return std::optional(stepsBetween(node, *start, *limit, *step));
   }
+  std::optional<DimExpr> numbers[3];
+  for (int i = 0; i < 3; ++i)
+    numbers[i] = knownNumber(node.in(i));
+  if (numbers[0] && numbers[1] && numbers[2] && numbers[2]->isConstant() &&
+      !numbers[2]->isConstant(0))
+    return std::optional(stepsBetween(node, *numbers[0], *numbers[1],
+                                      numbers[2]->constant()));
   std::optional<std::vector<double>> bounds[3];
   for (int i = 0; i < 3; ++i) {
     bounds[i] = node.constantFloats(i);
@@ -341,14 +372,9 @@ static LogicalResult planFromSizes(NodeContext &node, ResizePlan &plan,
   StringRef policy = node.node.getString("keep_aspect_ratio_policy", "stretch");
   Dims from = plan.shape;
   for (auto [axis, size] : llvm::zip(plan.axes, sizes)) {
-    std::optional<double> scale = ratio(size, from[axis]);
-    if (!scale)
-      return node.error() << "expected a size in a constant ratio to the "
-                             "operand's "
-                          << from[axis].str() << ", but got " << size.str()
-                          << "; give the sizes with --dim";
     plan.shape[axis] = size;
-    plan.scales[axis] = *scale;
+    // 0: the ratio of the sizes when the model runs.
+    plan.scales[axis] = ratio(size, from[axis]).value_or(0);
   }
   if (policy == "stretch" || plan.axes.empty())
     return success();

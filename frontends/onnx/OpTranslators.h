@@ -119,6 +119,9 @@ void addQuantTranslators(TranslatorTable &table);
 void addLowBitTranslators(TranslatorTable &table);
 void addLoopTranslators(TranslatorTable &table);
 void addRnnTranslators(TranslatorTable &table);
+void addChoiceTranslators(TranslatorTable &table);
+void addSamplingTranslators(TranslatorTable &table);
+void addSignalTranslators(TranslatorTable &table);
 
 /// Follows integer tensors that describe shapes. True if the node's results
 /// are known now and need no operation.

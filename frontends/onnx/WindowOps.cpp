@@ -6,7 +6,7 @@
 //     ceil    min((x + low + high - window) ceildiv s + 1,
 //                 (x + low) ceildiv s)      the last window starts on the data
 //     SAME_*  x ceildiv s, padded by what the last window lacks
-#include "frontends/onnx/OpTranslators.h"
+#include "frontends/onnx/GraphImporter.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -306,10 +306,19 @@ static LogicalResult pool(NodeContext &node, nn::PoolKind kind, bool countPad,
 }
 
 static LogicalResult translateMaxPool(NodeContext &node) {
-  if (node.node.hasOutput(1))
-    return node.error() << "the result 'Indices' is not compiled yet; export "
-                           "the model without it (MaxUnpool needs it)";
-  return pool(node, nn::PoolKind::Max, false, 1);
+  if (failed(pool(node, nn::PoolKind::Max, false, 1)))
+    return failure();
+  if (!node.node.hasOutput(1))
+    return success();
+  // The window is that of the pool just made.
+  auto made = node.importer.lookup(node.node.outputs[0], node.loc)
+                  .getDefiningOp<nn::PoolOp>();
+  return node.yield(
+      node.make<nn::PoolIndicesOp>(
+          node.builder.getI64Type(), made.getInput(), made.getWindow(),
+          made.getStrides(), made.getDilations(), made.getLowAttr(),
+          made.getShapeAttr(), node.node.getInt("storage_order", 0) != 0),
+      1);
 }
 
 static LogicalResult translateAveragePool(NodeContext &node) {

@@ -20,7 +20,8 @@ struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
       OpBuilder b(kernel);
       KernelFrame frame(b, kernel.getLoc(), facts);
       Operation &group = kernel.getBody().front().front();
-      if (!group.getAttrOfType<kern::PlanAttr>("plan")) {
+      if (!isa<kern::SequenceOp>(group) &&
+          !group.getAttrOfType<kern::PlanAttr>("plan")) {
         group.emitOpError("expected a plan; run -tenon-key-kernels before");
         return signalPassFailure();
       }
@@ -37,6 +38,7 @@ struct EmitKernelsPass : lower::impl::EmitKernelsPassBase<EmitKernelsPass> {
                            : emitMatmul(frame, op);
               })
               .Case<kern::ScanOp>([&](auto op) { return emitScan(frame, op); })
+              .Case<kern::SequenceOp>([&](auto op) { return emitSequence(frame, op); })
               .Default([](Operation *op) {
                 return op->emitError("no emitter writes this group");
               });

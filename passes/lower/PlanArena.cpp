@@ -55,6 +55,16 @@ private:
 
 /// A step that copies `value` into a buffer of its own.
 Value Planner::copyBefore(Operation *op, Value value) {
+  // What is a view of packed bytes is copied as bytes.
+  if (auto view = value.getDefiningOp<kern::ViewOp>())
+    if (cast<ShapedType>(view.getSource().getType()).getElementType() !=
+        cast<ShapedType>(value.getType()).getElementType()) {
+      Value bytes = copyBefore(op, view.getSource());
+      auto copy = kern::ViewOp::create(b, view.getLoc(), view.getType(), bytes,
+                                       view.getShapeAttr());
+      dims.set(copy, dims.of(value));
+      return copy;
+    }
   b.setInsertionPoint(op);
   Dims sizes = dims.of(value);
   auto type = cast<RankedTensorType>(value.getType());
@@ -220,8 +230,9 @@ LogicalResult Planner::planSlots() {
           continue;
         auto type = cast<RankedTensorType>(result.getType());
         DimRange range = product(dims.of(result)).range(dims.symbols);
-        unsigned bits = type.getElementType().isInteger(1)
-                            ? 8 : type.getElementType().getIntOrFloatBitWidth();
+        // Between operations a narrow element is a byte, like bool.
+        unsigned bits =
+            std::max(8u, type.getElementType().getIntOrFloatBitWidth());
         if (range.hi > (int64_t(1) << 48)) {
           ok = op->emitError("its result has no upper bound: ")
                << dimsToString(dims.of(result));

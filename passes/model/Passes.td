@@ -3,6 +3,21 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ExpandConvTransposePass : Pass<"tenon-expand-conv-transpose", "::mlir::func::FuncOp"> {
+  let summary = "Write a transposed convolution as convolutions of its phases";
+  let description = [{
+    ```mlir
+    %y = nn.conv_transpose %x, %w {strides = [2, 2], ...}
+    ```
+    becomes four convolutions without strides, each with the taps that meet its
+    positions, and
+    ```mlir
+    %y = nn.interleave %p00, %p01, %p10, %p11 {steps = [2, 2], ...}
+    ```
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
+}
+
 def FoldConstantsPass : Pass<"tenon-fold-constants", "::mlir::func::FuncOp"> {
   let summary = "Compute what depends on no input while compiling";
   let description = [{

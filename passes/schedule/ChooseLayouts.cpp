@@ -34,6 +34,8 @@ private:
   bool blockPool(nn::PoolOp pool);
   bool blockReduce(nn::ReduceOp reduce);
   bool blockConcat(nn::ConcatOp concat);
+  bool blockInterleave(nn::InterleaveOp interleave);
+  bool blockResize(nn::ResizeOp resize);
 
   template <typename Op, typename... Args>
   Value make(Location loc, Type element, Args &&...args) {
@@ -280,6 +282,49 @@ bool Layouts::blockConcat(nn::ConcatOp concat) {
   return true;
 }
 
+bool Layouts::blockInterleave(nn::InterleaveOp interleave) {
+  SmallVector<Value> inputs;
+  int64_t channels = 0;
+  for (Value v : interleave.getInputs()) {
+    auto from = v.getDefiningOp<nn::FromBlocksOp>();
+    if (!from)
+      return false;
+    channels = from.getChannels();
+    inputs.push_back(from.getInput());
+  }
+  b.setInsertionPoint(interleave);
+  Value made = make<nn::InterleaveOp>(
+      interleave.getLoc(), elementOf(inputs[0]), inputs,
+      interleave.getStepsAttr(), interleave.getShapeAttr());
+  replace(interleave, fromBlocks(interleave.getLoc(), made, channels));
+  return true;
+}
+
+/// A resize of the spatial dimensions works on blocks as on channels.
+bool Layouts::blockResize(nn::ResizeOp resize) {
+  auto from = resize.getInput().getDefiningOp<nn::FromBlocksOp>();
+  Dims x = dims.of(resize.getInput()), y = dims.of(resize.getResult());
+  if (!from || x.size() < 3 || x[0] != y[0] || x[1] != y[1] ||
+      resize.getScales()[0] != 1 || resize.getScales()[1] != 1 ||
+      resize.getCoordinates() == "tf_crop_and_resize")
+    return false;
+  b.setInsertionPoint(resize);
+  Dims shape = y;
+  shape[1] = dims.of(from.getInput())[1];
+  shape.push_back(kBlock);
+  SmallVector<double> scales(resize.getScales());
+  scales.push_back(1);
+  Value made = make<nn::ResizeOp>(
+      resize.getLoc(), elementOf(from.getInput()), from.getInput(),
+      nn::DimsAttr::get(b.getContext(), shape), b.getDenseF64ArrayAttr(scales),
+      resize.getRoiAttr(), resize.getModeAttr(), resize.getCoordinatesAttr(),
+      resize.getNearestAttr(), resize.getCubicCoefficientAttr(),
+      resize.getExcludeOutsideAttr(), resize.getAntialiasAttr(),
+      resize.getExtrapolationAttr());
+  replace(resize, fromBlocks(resize.getLoc(), made, from.getChannels()));
+  return true;
+}
+
 LogicalResult Layouts::run() {
   if (!dims.isValid())
     return failure();
@@ -298,6 +343,10 @@ LogicalResult Layouts::run() {
       blockReduce(reduce);
     else if (auto concat = dyn_cast<nn::ConcatOp>(op))
       blockConcat(concat);
+    else if (auto interleave = dyn_cast<nn::InterleaveOp>(op))
+      blockInterleave(interleave);
+    else if (auto resize = dyn_cast<nn::ResizeOp>(op))
+      blockResize(resize);
     else
       blockElementwise(op);
   }

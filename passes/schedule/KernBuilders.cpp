@@ -133,6 +133,31 @@ Value KernBuilder::rows(Location loc, Type element, const RowsSpec &spec,
   return op.getResult(0);
 }
 
+Value KernBuilder::sequence(
+    Location loc, const SequenceSpec &spec,
+    llvm::function_ref<void(OpBuilder &, Location, ValueRange)> body) {
+  SmallVector<Attribute> shapes;
+  SmallVector<Type> types, arguments;
+  for (Value table : spec.tables)
+    arguments.push_back(table.getType());
+  for (auto [shape, element] : llvm::zip(spec.shapes, spec.elements)) {
+    shapes.push_back(nn::DimsAttr::get(b.getContext(), shape));
+    types.push_back(nn::tensorType(shape, element));
+    arguments.push_back(types.back());
+  }
+  auto op = kern::SequenceOp::create(
+      b, loc, types, spec.tables, spec.dests,
+      nn::DimsAttr::get(b.getContext(), spec.sizes), b.getArrayAttr(shapes));
+  addBody(b, loc, op.getBody(), arguments,
+          [&](OpBuilder &b, Location loc, ValueRange a) {
+            body(b, loc, a);
+            return SmallVector<Value>();
+          });
+  for (auto [result, shape] : llvm::zip(op.getResults(), spec.shapes))
+    dims.set(result, shape);
+  return op.getResult(0);
+}
+
 Value KernBuilder::view(Location loc, Value v, Dims shape) {
   if (of(v) == shape)
     return v;

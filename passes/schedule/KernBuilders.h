@@ -5,6 +5,7 @@
 #include "dialects/kern/Kern.h"
 #include "dialects/nn/Nn.h"
 #include "dialects/pack/Pack.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace tenon::schedule {
 
@@ -67,6 +68,18 @@ public:
   mlir::Value rows(mlir::Location loc, mlir::Type element, const RowsSpec &spec,
                    Body prologue, llvm::ArrayRef<Body> passes, Body finish);
 
+  struct SequenceSpec {
+    Dims sizes;                         // independent places
+    llvm::SmallVector<mlir::Value> tables;
+    llvm::SmallVector<mlir::Type> elements; // of the results
+    llvm::SmallVector<Dims> shapes;
+    llvm::SmallVector<mlir::Value> dests; // none, or one per result
+  };
+  /// Plain code; the body gets the tables, then the results. The first result.
+  mlir::Value sequence(mlir::Location loc, const SequenceSpec &spec,
+                       llvm::function_ref<void(mlir::OpBuilder &, mlir::Location,
+                                               mlir::ValueRange)> body);
+
   mlir::Value view(mlir::Location loc, mlir::Value v, Dims shape);
   mlir::Value empty(mlir::Location loc, mlir::Type element, Dims shape);
   /// A tensor of one value everywhere, written into a new buffer.
@@ -105,6 +118,18 @@ mlir::Value lowerReduction(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerProduct(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerBlocks(KernBuilder &k, mlir::Operation *op);
 mlir::Value lowerWindow(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerResize(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerSampling(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerScatter(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerChoosing(KernBuilder &k, mlir::Operation *op);
+mlir::Value lowerCumulate(KernBuilder &k, mlir::Operation *op);
+
+/// Narrow arguments and constants are packed, and so are narrow results; in
+/// between a byte holds one element. Puts groups that go between at both ends.
+void unpackNarrowOperands(KernBuilder &k, mlir::func::FuncOp program);
+void packNarrowResults(KernBuilder &k, mlir::func::FuncOp program);
+/// Reports an operation that computes with elements too narrow for it.
+mlir::LogicalResult refuseNarrow(mlir::Operation *op);
 
 /// The input with `low` and `high` elements of `value` around its spatial
 /// dimensions (from the third on); itself if there are none. -inf stands for

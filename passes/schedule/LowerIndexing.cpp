@@ -1,54 +1,10 @@
 // Operations whose body looks at loop indices or computes where to read:
 // Range, Trilu, OneHot, Gather and its kin, Pad by reflection.
-#include "passes/schedule/KernBuilders.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "tenon/abi.h"
+#include "passes/schedule/BodyBuilder.h"
 
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::schedule;
-
-namespace {
-/// Index arithmetic inside a body.
-struct Indices {
-  OpBuilder &b;
-  Location loc;
-  Value constant(int64_t v) { return indexConstant(b, loc, v); }
-  Value loop(int64_t i) { return kern::IndexOp::create(b, loc, b.getIndexType(), b.getI64IntegerAttr(i)); }
-  Value size(const DimExpr &e) {
-    if (e.isConstant())
-      return constant(e.constant());
-    return kern::SizeOp::create(
-        b, loc, b.getIndexType(),
-        nn::DimsAttr::get(b.getContext(), ArrayRef<DimExpr>(e)));
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, loc, x, y); }
-  Value sub(Value x, Value y) { return arith::SubIOp::create(b, loc, x, y); }
-  Value min(Value x, Value y) { return arith::MinSIOp::create(b, loc, x, y); }
-  Value max(Value x, Value y) { return arith::MaxSIOp::create(b, loc, x, y); }
-  Value select(Value c, Value x, Value y) {
-    return arith::SelectOp::create(b, loc, c, x, y);
-  }
-  Value compare(arith::CmpIPredicate p, Value x, Value y) {
-    return arith::CmpIOp::create(b, loc, p, x, y);
-  }
-  /// An index that may count from the end, checked to lie in [0, size).
-  Value checked(Value v, Value size) {
-    Value zero = constant(0);
-    Value negative = compare(arith::CmpIPredicate::slt, v, zero);
-    v = select(negative, add(v, size), v);
-    Value inside = compare(arith::CmpIPredicate::ult, v, size);
-    kern::CheckOp::create(
-        b, loc, inside, b.getI32IntegerAttr(TENON_INDEX_OUT_OF_BOUNDS));
-    return select(inside, v, zero);
-  }
-  Value load(Value table, ValueRange at) {
-    Type element = nn::storageType(
-        cast<ShapedType>(table.getType()).getElementType());
-    return kern::LoadOp::create(b, loc, element, table, at);
-  }
-};
-} // namespace
 
 static Value lowerIota(KernBuilder &k, nn::IotaOp op) {
   KernBuilder::MapSpec spec;
@@ -58,7 +14,7 @@ static Value lowerIota(KernBuilder &k, nn::IotaOp op) {
   Type element = k.elementOf(op.getResult());
   return k.map(op.getLoc(), element, spec,
                [&](OpBuilder &b, Location loc, ValueRange a) {
-                 Indices x{b, loc};
+                 BodyBuilder x{b, loc};
                  Value i = indexToElement(b, loc, x.loop(0), element);
                  Value r;
                  if (isa<FloatType>(element))
@@ -81,7 +37,7 @@ static Value lowerTrilu(KernBuilder &k, nn::TriluOp op) {
   return k.map(
       op.getLoc(), k.elementOf(op.getInput()), spec,
       [&](OpBuilder &b, Location loc, ValueRange a) {
-        Indices x{b, loc};
+        BodyBuilder x{b, loc};
         Value row = x.loop(rank - 2), column = x.loop(rank - 1);
         if (op.getK())
           row = x.add(row, elementToIndex(b, loc, a[1],
@@ -114,7 +70,7 @@ static Value lowerOneHot(KernBuilder &k, nn::OneHotOp op) {
   return k.map(
       op.getLoc(), k.elementOf(op.getResult()), spec,
       [&](OpBuilder &b, Location loc, ValueRange a) {
-        Indices x{b, loc};
+        BodyBuilder x{b, loc};
         Value i = a[0];
         // Non-integer indices are truncated, as the standard's reference does.
         if (isa<FloatType>(index))
@@ -143,7 +99,7 @@ static Value lowerGather(KernBuilder &k, nn::GatherOp op) {
   spec.tables = {op.getData()};
   return k.map(op.getLoc(), k.elementOf(op.getData()), spec,
                [&](OpBuilder &b, Location loc, ValueRange a) {
-                 Indices x{b, loc};
+                 BodyBuilder x{b, loc};
                  Value i = elementToIndex(b, loc, a[0],
                                           k.elementOf(op.getIndices()));
                  i = x.checked(i, x.size(data[axis]));
@@ -165,7 +121,7 @@ static Value lowerGatherElements(KernBuilder &k, nn::GatherElementsOp op) {
   spec.tables = {op.getData()};
   return k.map(op.getLoc(), k.elementOf(op.getData()), spec,
                [&](OpBuilder &b, Location loc, ValueRange a) {
-                 Indices x{b, loc};
+                 BodyBuilder x{b, loc};
                  Value i = elementToIndex(b, loc, a[0],
                                           k.elementOf(op.getIndices()));
                  i = x.checked(i, x.size(data[axis]));
@@ -195,7 +151,7 @@ static Value lowerGatherNd(KernBuilder &k, nn::GatherNdOp op) {
   spec.tables = {op.getData()};
   return k.map(op.getLoc(), k.elementOf(op.getData()), spec,
                [&](OpBuilder &b, Location loc, ValueRange a) {
-                 Indices x{b, loc};
+                 BodyBuilder x{b, loc};
                  SmallVector<Value> from;
                  for (unsigned d = 0; d < batch; ++d)
                    from.push_back(x.loop(d));
@@ -219,7 +175,7 @@ static Value lowerPadByIndex(KernBuilder &k, nn::PadOp op) {
   return k.map(
       op.getLoc(), k.elementOf(op.getInput()), spec,
       [&](OpBuilder &b, Location loc, ValueRange a) {
-        Indices x{b, loc};
+        BodyBuilder x{b, loc};
         SmallVector<Value> at;
         for (unsigned d = 0; d < from.size(); ++d) {
           Value size = x.size(from[d]), one = x.constant(1), zero = x.constant(0);
@@ -260,7 +216,7 @@ static Value lowerDims(KernBuilder &k, nn::DimsOp op) {
     spec.dest = flat;
     flat = k.map(op.getLoc(), element, spec,
                  [&](OpBuilder &b, Location loc, ValueRange) {
-                   Indices x{b, loc};
+                   BodyBuilder x{b, loc};
                    return SmallVector<Value>{
                        indexToElement(b, loc, x.size(value), element)};
                  });

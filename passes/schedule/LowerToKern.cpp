@@ -72,6 +72,7 @@ struct LowerToKernPass
       return signalPassFailure();
     OpBuilder builder(program.getContext());
     KernBuilder k(builder, dims);
+    unpackNarrowOperands(k, program);
     SmallVector<Operation *> ops;
     program.walk([&](Operation *op) {
       if (isa<nn::NnDialect>(op->getDialect()))
@@ -80,10 +81,15 @@ struct LowerToKernPass
     bool ok = true;
     for (Operation *op : ops) {
       builder.setInsertionPoint(op);
+      if (failed(refuseNarrow(op))) {
+        ok = false;
+        continue;
+      }
       Value result;
       for (auto lower : {lowerElementwise, lowerMovement, lowerIndexing,
                          lowerReduction, lowerProduct, lowerBlocks,
-                         lowerWindow})
+                         lowerWindow, lowerResize, lowerSampling, lowerScatter,
+                         lowerChoosing, lowerCumulate})
         if (!result)
           result = lower(k, op);
       if (!result) {
@@ -98,7 +104,8 @@ struct LowerToKernPass
       op->erase();
     }
     if (!ok)
-      signalPassFailure();
+      return signalPassFailure();
+    packNarrowResults(k, program);
   }
 };
 } // namespace

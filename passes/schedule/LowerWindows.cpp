@@ -1,8 +1,6 @@
 // Convolution and pooling as reductions over windows. Padding is written into
 // a padded copy first, so that every read is linear in the loops.
-#include "passes/schedule/KernBuilders.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "passes/schedule/BodyBuilder.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -241,10 +239,97 @@ static Value lowerPool(KernBuilder &k, nn::PoolOp op) {
       });
 }
 
+/// The largest element of each window by its place in the flattened operand.
+/// Elements outside do not count: a padded copy holds the least value there.
+static Value lowerPoolIndices(KernBuilder &k, nn::PoolIndicesOp op) {
+  Location loc = op.getLoc();
+  Dims y = k.of(op.getResult()), x = k.of(op.getInput());
+  unsigned spatial = op.getWindow().size();
+  Type element = k.elementOf(op.getInput());
+  Dims low = op.getLow().getExprs(), high(spatial, DimExpr(0));
+  for (unsigned i = 0; i < spatial; ++i)
+    high[i] = DimExpr::max(
+        (y[2 + i] - DimExpr(1)) * DimExpr(op.getStrides()[i]) +
+            DimExpr((op.getWindow()[i] - 1) * op.getDilations()[i] + 1) -
+            low[i] - x[2 + i],
+        0);
+  Value input = padSpatial(k, loc, op.getInput(), low, high,
+                           -std::numeric_limits<double>::infinity());
+  KernBuilder::ReduceSpec spec;
+  spec.sizes = y;
+  spec.parallel = y.size();
+  spec.sizes.append(op.getWindow().begin(), op.getWindow().end());
+  SmallVector<AffineExpr> at = {k.b.getAffineDimExpr(0), k.b.getAffineDimExpr(1)};
+  for (unsigned i = 0; i < spatial; ++i)
+    at.push_back(windowAt(k, 2 + i, spec.parallel + i, op.getStrides()[i],
+                          op.getDilations()[i]));
+  spec.ins = {{input, AffineMap::get(spec.sizes.size(), 0, at, k.b.getContext())}};
+  spec.combiners = {kern::Combiner::ArgMaxFirst};
+  bool half = isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32;
+  return k.reduce(
+      loc, k.b.getI64Type(), spec,
+      [&](OpBuilder &b, Location loc, ValueRange a) {
+        BodyBuilder c{b, loc};
+        Value v = half ? c.widen(a[0]) : a[0];
+        // Row-major over (n, c, spatial...), or the last two swapped.
+        SmallVector<unsigned> order;
+        for (unsigned i = 0; i < spatial; ++i)
+          order.push_back(i);
+        if (op.getColumnMajor() && spatial > 1)
+          std::swap(order[spatial - 1], order[spatial - 2]);
+        Value position = c.add(c.mul(c.loop(0), c.size(x[1])), c.loop(1));
+        for (unsigned i : order) {
+          Value along = c.add(
+              c.mul(c.loop(2 + i), c.constant(op.getStrides()[i])),
+              c.mul(c.loop(spec.parallel + i), c.constant(op.getDilations()[i])));
+          along = c.sub(along, c.size(low[i]));
+          position = c.add(c.mul(position, c.size(x[2 + i])), along);
+        }
+        return SmallVector<Value>{
+            v, c.make<arith::IndexCastOp>(b.getI64Type(), position)};
+      },
+      [&](OpBuilder &, Location, ValueRange a) {
+        return SmallVector<Value>{a[1]};
+      });
+}
+
+/// Phases written one after another into one buffer, `steps` apart.
+static Value lowerInterleave(KernBuilder &k, nn::InterleaveOp op) {
+  Dims shape = k.of(op.getResult());
+  ArrayRef<int64_t> steps = op.getSteps();
+  Value all = k.empty(op.getLoc(), k.elementOf(op.getResult()), shape);
+  for (auto [phase, input] : llvm::enumerate(op.getInputs())) {
+    KernBuilder::MapSpec spec;
+    spec.sizes = k.of(input);
+    unsigned rank = spec.sizes.size();
+    SmallVector<AffineExpr> to;
+    for (unsigned i = 0; i < rank; ++i)
+      to.push_back(k.b.getAffineDimExpr(i));
+    int64_t rest = phase;
+    for (unsigned i = steps.size(); i-- > 0;) {
+      to[2 + i] = to[2 + i] * steps[i] + rest % steps[i];
+      rest /= steps[i];
+    }
+    spec.ins = {{input, k.identity(rank)}};
+    spec.resultMap = AffineMap::get(rank, 0, to, k.b.getContext());
+    spec.shape = shape;
+    spec.dest = all;
+    all = k.map(op.getLoc(), k.elementOf(input), spec,
+                [](OpBuilder &, Location, ValueRange a) {
+                  return SmallVector<Value>{a[0]};
+                });
+  }
+  return all;
+}
+
 Value schedule::lowerWindow(KernBuilder &k, Operation *op) {
   if (auto conv = dyn_cast<nn::ConvOp>(op))
     return lowerConv(k, conv);
   if (auto pool = dyn_cast<nn::PoolOp>(op))
     return lowerPool(k, pool);
+  if (auto indices = dyn_cast<nn::PoolIndicesOp>(op))
+    return lowerPoolIndices(k, indices);
+  if (auto interleave = dyn_cast<nn::InterleaveOp>(op))
+    return lowerInterleave(k, interleave);
   return {};
 }

@@ -53,7 +53,8 @@ def LowerToKernPass : Pass<"tenon-lower-to-kern", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::tenon::kern::KernDialect", "::tenon::pack::PackDialect",
-                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def FuseGroupsPass : Pass<"tenon-fuse-groups", "::mlir::func::FuncOp"> {

@@ -198,6 +198,7 @@ mlir::LogicalResult emitMatmul(KernelFrame &frame, kern::MatmulOp op);
 /// With a right side that kern::readsPanels.
 mlir::LogicalResult emitQuantMatmul(KernelFrame &frame, kern::MatmulOp op);
 mlir::LogicalResult emitScan(KernelFrame &frame, kern::ScanOp op);
+mlir::LogicalResult emitSequence(KernelFrame &frame, kern::SequenceOp op);
 
 } // namespace tenon::lower
 

@@ -1,0 +1,346 @@
+// Operators that choose elements by what they hold, and put them elsewhere:
+// TopK, Compress, NonZero, Unique, NonMaxSuppression, Scatter*, TensorScatter.
+//
+// A size that depends on the data is the one the model declares for the
+// result; other data are reported when the model runs.
+#include "frontends/onnx/OpTranslators.h"
+#include <limits>
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::onnx;
+
+/// The declared size `dim` of result i, which only the data decide.
+static FailureOr<DimExpr> declaredSize(NodeContext &node, size_t i, size_t dim) {
+  std::optional<Dims> declared = node.declaredDims(i);
+  if (declared && dim < declared->size())
+    return (*declared)[dim];
+  return node.error() << "the size of its result " << i
+                      << " depends on the data, and the model declares none; "
+                         "expected a static shape in value_info or outputs";
+}
+
+//===- Scatter ------------------------------------------------------------===//
+
+static FailureOr<nn::ScatterKind> scatterKind(NodeContext &node) {
+  StringRef name = node.node.getString("reduction", "none");
+  if (name == "none")
+    return nn::ScatterKind::Replace;
+  if (std::optional<nn::ScatterKind> kind = nn::symbolizeScatterKind(name))
+    if (*kind != nn::ScatterKind::Replace)
+      return *kind;
+  return node.error() << "expected the reduction none, add, mul, min or max, "
+                         "but got '"
+                      << name << "'";
+}
+
+static LogicalResult translateScatterElements(NodeContext &node) {
+  Value data = node.in(0), indices = node.in(1), updates = node.in(2);
+  FailureOr<nn::ScatterKind> kind = scatterKind(node);
+  if (!data || failed(kind))
+    return failure();
+  FailureOr<int64_t> axis =
+      node.axis(node.node.getInt("axis", 0), node.rank(0));
+  if (failed(axis))
+    return failure();
+  return node.yield(node.make<nn::ScatterElementsOp>(
+      node.element(0), data, indices, updates, *axis, *kind));
+}
+
+static LogicalResult translateScatterNd(NodeContext &node) {
+  FailureOr<nn::ScatterKind> kind = scatterKind(node);
+  if (failed(kind))
+    return failure();
+  return node.yield(node.make<nn::ScatterNdOp>(
+      node.element(0), node.in(0), node.in(1), node.in(2), *kind));
+}
+
+static Value iota(NodeContext &node, const DimExpr &size) {
+  Type i64 = node.builder.getI64Type();
+  return node.make<nn::IotaOp>(i64, node.scalar(i64, 0), node.scalar(i64, 1),
+                               node.dimsAttr({size}));
+}
+
+/// cache[b, .., (start[b] + i) mod size, ..] = update[b, .., i, ..]
+static LogicalResult translateTensorScatter(NodeContext &node) {
+  Value cache = node.in(0), update = node.in(1);
+  if (!cache || !update)
+    return failure();
+  FailureOr<int64_t> axis =
+      node.axis(node.node.getInt("axis", -2), node.rank(0));
+  if (failed(axis))
+    return failure();
+  StringRef mode = node.node.getString("mode", "linear");
+  if (mode != "linear" && mode != "circular")
+    return node.error() << "expected the mode linear or circular, but got '"
+                        << mode << "'";
+  Type i64 = node.builder.getI64Type();
+  Dims sizes = node.dims(1), along(sizes.size(), 1), batch(sizes.size(), 1);
+  along[*axis] = sizes[*axis];
+  batch[0] = sizes[0];
+  Value at = node.reshape(iota(node, sizes[*axis]), along);
+  if (node.has(2))
+    at = node.make<nn::AddOp>(i64, at,
+                              node.reshape(node.cast(node.in(2), i64), batch));
+  if (mode == "circular") {
+    DimExpr size = node.dims(0)[*axis];
+    Value whole = node.make<nn::DimsOp>(i64, node.dimsAttr({size}),
+                                        node.dimsAttr({DimExpr(1)}));
+    at = node.make<nn::ModOp>(i64, at, whole, false);
+  }
+  at = node.make<nn::ExpandOp>(i64, at, node.dimsAttr(sizes));
+  return node.yield(node.make<nn::ScatterElementsOp>(
+      node.element(0), cache, at, update, *axis, nn::ScatterKind::Replace));
+}
+
+//===- TopK ---------------------------------------------------------------===//
+
+static Value topK(NodeContext &node, Value x, int64_t axis, bool largest,
+                  const DimExpr &count) {
+  return node.make<nn::TopKOp>(node.builder.getI64Type(), x, axis, largest,
+                               node.dimsAttr({count}));
+}
+
+static LogicalResult translateTopK(NodeContext &node) {
+  Value x = node.in(0);
+  if (!x)
+    return failure();
+  FailureOr<int64_t> axis =
+      node.axis(node.node.getInt("axis", -1), node.rank(0));
+  if (failed(axis))
+    return failure();
+  DimExpr count;
+  if (const IntTensor *k = node.ints(1)) {
+    count = k->values[0];
+  } else {
+    FailureOr<DimExpr> declared = declaredSize(node, 0, *axis);
+    if (failed(declared))
+      return failure();
+    count = *declared;
+  }
+  bool largest = node.node.getInt("largest", 1) != 0;
+  Value indices = topK(node, x, *axis, largest, count);
+  if (failed(node.yield(node.make<nn::GatherElementsOp>(node.element(0), x,
+                                                        indices, *axis))))
+    return failure();
+  return node.yield(indices, 1);
+}
+
+//===- What is true -------------------------------------------------------===//
+
+static Value truePositions(NodeContext &node, Value condition,
+                           const DimExpr &count) {
+  return node.make<nn::TruePositionsOp>(node.builder.getI64Type(), condition,
+                                        node.dimsAttr({count}));
+}
+
+static LogicalResult translateCompress(NodeContext &node) {
+  Value x = node.in(0), condition = node.in(1);
+  if (!x || !condition)
+    return failure();
+  int64_t axis = 0;
+  if (node.node.has("axis")) {
+    FailureOr<int64_t> asked =
+        node.axis(node.node.getInt("axis", 0), node.rank(0));
+    if (failed(asked))
+      return failure();
+    axis = *asked;
+  } else {
+    x = node.reshape(x, {product(node.dims(0))});
+  }
+  FailureOr<DimExpr> count = declaredSize(node, 0, axis);
+  if (failed(count))
+    return failure();
+  return node.yield(node.make<nn::GatherOp>(
+      node.element(0), x, truePositions(node, condition, *count), axis));
+}
+
+/// Positions in the flattened operand, taken apart again.
+static LogicalResult translateNonZero(NodeContext &node) {
+  Value x = node.in(0);
+  if (!x)
+    return failure();
+  FailureOr<DimExpr> count = declaredSize(node, 0, 1);
+  if (failed(count))
+    return failure();
+  Dims sizes = node.dims(0);
+  Type i64 = node.builder.getI64Type();
+  Value flat = node.reshape(node.cast(x, node.builder.getI1Type()),
+                            {product(sizes)});
+  Value rest = truePositions(node, flat, *count);
+  SmallVector<Value> rows(sizes.size());
+  for (size_t i = sizes.size(); i-- > 0;) {
+    Value size = node.make<nn::DimsOp>(i64, node.dimsAttr({sizes[i]}),
+                                       node.dimsAttr({DimExpr(1)}));
+    rows[i] = node.reshape(node.make<nn::ModOp>(i64, rest, size, false),
+                           {1, *count});
+    rest = node.make<nn::DivOp>(i64, rest, size);
+  }
+  if (rows.empty())
+    return node.error() << "expected an operand of rank 1 or more";
+  return node.yield(rows.size() == 1
+                        ? rows[0]
+                        : node.make<nn::ConcatOp>(i64, rows, 0));
+}
+
+//===- Unique -------------------------------------------------------------===//
+
+namespace {
+/// Short names for rows sorted and compared: `rows` is [n, m].
+struct Rows {
+  NodeContext &node;
+  Type i64;
+  DimExpr n;
+
+  explicit Rows(NodeContext &node, const DimExpr &n)
+      : node(node), i64(node.builder.getI64Type()), n(n) {}
+  Value gather(Value data, Value at, int64_t axis = 0) {
+    return node.make<nn::GatherOp>(node.elementOf(data), data, at, axis);
+  }
+  Value slice(Value v, const DimExpr &start, const DimExpr &size) {
+    Dims starts(node.dimsOf(v).size(), 0), shape = node.dimsOf(v);
+    starts[0] = start;
+    shape[0] = size;
+    SmallVector<int64_t> steps(shape.size(), 1);
+    return node.make<nn::SliceOp>(node.elementOf(v), v, node.dimsAttr(starts),
+                                  ArrayRef<int64_t>(steps), node.dimsAttr(shape));
+  }
+  Value concat(Value a, Value b) {
+    return node.make<nn::ConcatOp>(node.elementOf(a), SmallVector<Value>{a, b}, 0);
+  }
+  /// zeros[size] with updates[i] at at[i].
+  Value scattered(Value at, Value updates, const DimExpr &size) {
+    Value zeros = node.make<nn::ExpandOp>(i64, node.scalar(i64, 0),
+                                          node.dimsAttr({size}));
+    return node.make<nn::ScatterElementsOp>(i64, zeros, at, updates, 0,
+                                            nn::ScatterKind::Replace);
+  }
+  /// The order of rows: stable sorts by each column, the last one first.
+  Value order(Value rows, int64_t columns) {
+    Value all;
+    for (int64_t j = columns; j-- > 0;) {
+      Value column = node.reshape(
+          gather(rows, node.reshape(node.scalar(i64, (double)j), {1}), 1), {n});
+      Value next = topK(node, all ? gather(column, all) : column, 0, false, n);
+      all = all ? gather(all, next) : next;
+    }
+    return all;
+  }
+};
+} // namespace
+
+/// Rows that are equal become neighbours in sorted order; where one differs
+/// from the one before, a group starts.
+static LogicalResult translateUnique(NodeContext &node) {
+  Value x = node.in(0);
+  if (!x)
+    return failure();
+  Dims sizes = node.dims(0);
+  bool hasAxis = node.node.has("axis");
+  int64_t axis = 0;
+  if (hasAxis) {
+    FailureOr<int64_t> asked = node.axis(node.node.getInt("axis", 0), sizes.size());
+    if (failed(asked))
+      return failure();
+    axis = *asked;
+  }
+  FailureOr<DimExpr> declared = declaredSize(node, 0, axis);
+  if (failed(declared))
+    return failure();
+  DimExpr n = hasAxis ? sizes[axis] : product(sizes), count = *declared;
+  DimExpr width = 1;
+  Value moved = x;
+  SmallVector<int64_t> toFront, back(sizes.size());
+  if (hasAxis) {
+    toFront.push_back(axis);
+    for (int64_t i = 0; i < (int64_t)sizes.size(); ++i)
+      if (i != axis) {
+        toFront.push_back(i);
+        width *= sizes[i];
+      }
+    for (auto [i, from] : llvm::enumerate(toFront))
+      back[from] = i;
+    moved = node.transpose(x, toFront);
+  }
+  constexpr int64_t mostColumns = 64;
+  if (!width.isConstant() || width.constant() < 1 || width.constant() > mostColumns)
+    return node.error() << "expected slices of 1 to " << mostColumns
+                        << " elements to compare, but got " << width.str();
+  Rows r(node, n);
+  Type i64 = r.i64, bit = node.builder.getI1Type();
+  Value rows = node.reshape(moved, {n, width});
+  Value order = r.order(rows, width.constant());
+  Value sorted = r.gather(rows, order);
+  // Does a row equal the one before it in every column?
+  Value equal = node.make<nn::CompareOp>(
+      bit, r.slice(sorted, 1, n - DimExpr(1)), r.slice(sorted, 0, n - DimExpr(1)),
+      nn::Predicate::Eq);
+  Value one = node.reshape(node.scalar(i64, 1), {1});
+  Value starts = one;
+  if (!n.isConstant(1)) {
+    equal = node.cast(equal, i64);
+    equal = node.make<nn::ReduceOp>(i64, equal, nn::ReduceKind::Min,
+                                    ArrayRef<int64_t>{1}, false);
+    Value differs = node.make<nn::SubOp>(i64, node.scalar(i64, 1), equal);
+    starts = r.concat(one, differs);
+  }
+  Value at = truePositions(node, node.cast(starts, bit), count);
+  Value groups = node.make<nn::CumulateOp>(i64, starts, nn::ReduceKind::Sum, 0,
+                                           false, false);
+  groups = node.make<nn::SubOp>(i64, groups, node.scalar(i64, 1));
+  Value inverse = r.scattered(order, groups, n);
+  Value first = r.gather(order, at);
+  Value end = node.make<nn::DimsOp>(i64, node.dimsAttr({n}), node.dimsAttr({DimExpr(1)}));
+  Value next = count.isConstant(1)
+                   ? end
+                   : r.concat(r.slice(at, 1, count - DimExpr(1)), end);
+  Value counts = node.make<nn::SubOp>(i64, next, at);
+  if (!node.node.getInt("sorted", 1)) {
+    // In the order of their first appearance.
+    Value appearance = topK(node, first, 0, false, count);
+    first = r.gather(first, appearance);
+    counts = r.gather(counts, appearance);
+    inverse = r.gather(r.scattered(appearance, iota(node, count), count), inverse);
+  }
+  Value result = r.gather(rows, first);
+  if (hasAxis) {
+    Dims front = {count};
+    for (int64_t i : ArrayRef(toFront).drop_front())
+      front.push_back(sizes[i]);
+    result = node.transpose(node.reshape(result, front), back);
+  } else {
+    result = node.reshape(result, {count});
+  }
+  Value results[] = {result, first, inverse, counts};
+  for (size_t i = 0; i < 4; ++i)
+    if (failed(node.yield(results[i], i)))
+      return failure();
+  return success();
+}
+
+//===- NonMaxSuppression --------------------------------------------------===//
+
+static LogicalResult translateNonMaxSuppression(NodeContext &node) {
+  FailureOr<DimExpr> count = declaredSize(node, 0, 0);
+  if (failed(count))
+    return failure();
+  Type i64 = node.builder.getI64Type(), f32 = node.builder.getF32Type();
+  auto given = [&](size_t i, Type type, double otherwise) {
+    return node.has(i) ? node.in(i) : node.scalar(type, otherwise);
+  };
+  return node.yield(node.make<nn::NonMaxSuppressionOp>(
+      i64, node.in(0), node.in(1), given(2, i64, 0), given(3, f32, 0),
+      given(4, f32, -std::numeric_limits<float>::infinity()),
+      node.node.getInt("center_point_box", 0) != 0, node.dimsAttr({*count})));
+}
+
+void onnx::addChoiceTranslators(TranslatorTable &t) {
+  t["ScatterElements"] = translateScatterElements;
+  t["ScatterND"] = translateScatterNd;
+  t["TensorScatter"] = translateTensorScatter;
+  t["TopK"] = translateTopK;
+  t["Compress"] = translateCompress;
+  t["NonZero"] = translateNonZero;
+  t["Unique"] = translateUnique;
+  t["NonMaxSuppression"] = translateNonMaxSuppression;
+}
