@@ -242,14 +242,15 @@ bool fuseInto(Consumer consumer, unsigned index, const nn::DimAnalysis &dims) {
 }
 
 /// The map that reads `root`'s result in order becomes part of `region`.
-/// Its other operands become extras.
+/// Its other operands become extras; where it writes a part of a destination,
+/// the root does.
 template <typename Root>
 bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
   if (root.getNumResults() != 1 || !root->hasOneUse() || !root.getDests().empty())
     return false;
   auto map = dyn_cast<kern::MapOp>(*root->user_begin());
-  if (!map || map.getNumResults() != 1 || !map.getDests().empty() ||
-      !map.getTables().empty() || kern::usesIndices(map.getBody()) ||
+  if (!map || map.getNumResults() != 1 || !map.getTables().empty() ||
+      kern::usesIndices(map.getBody()) ||
       map->getBlock() != root->getBlock() ||
       !fitTogether(region, map.getBody()))
     return false;
@@ -273,7 +274,10 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
   if (!at)
     return false;
   auto mapResult = cast<AffineMapAttr>(map.getMaps().getValue().back()).getValue();
-  if (!isIdentity(mapResult))
+  if (!isIdentity(mapResult) && map.getDests().empty())
+    return false;
+  // Parts of a destination that the map reads too stay in order.
+  if (llvm::is_contained(map.getDests(), root->getResult(0)))
     return false;
   // Extras must be computed before the root: move it down to the map.
   root->moveBefore(map);
@@ -308,7 +312,11 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
     b.clone(op, mapping);
   yield->setOperand(0, mapping.lookupOrDefault(
                            map.getBody().front().getTerminator()->getOperand(0)));
+  maps.back() = AffineMapAttr::get(
+      compose(mapResult, withSymbols(rootResult, symbols.size()),
+              symbolsBefore, symbols.size()));
   root.getExtrasMutable().assign(extras);
+  root.getDestsMutable().assign(map.getDests());
   root.setMapsAttr(b.getArrayAttr(maps));
   root.setSymbolsAttr(nn::DimsAttr::get(context, symbols));
   root.setShapesAttr(map.getShapesAttr());
