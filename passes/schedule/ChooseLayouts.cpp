@@ -193,26 +193,38 @@ bool Layouts::blockElementwise(Operation *op) {
     if (!by || *by == 0)
       return false;
   }
-  // Each operand must be in blocks, one number, or one per channel or image.
-  SmallVector<Value> operands;
-  for (Value v : op->getOperands()) {
+  // Each operand must be one number or have all channels; missing leading
+  // dimensions are ones.
+  auto aligned = [&](Value v) {
     Dims mine = dims.of(v);
-    if (product(mine).isConstant(1)) {
-      operands.push_back(v);
-      continue;
-    }
-    bool blocked = v.getDefiningOp<nn::FromBlocksOp>() != nullptr;
-    if (!blocked && (mine.size() != shape.size() || !mine[1].isConstant(*channels)))
+    mine.insert(mine.begin(), shape.size() - mine.size(), DimExpr(1));
+    return mine;
+  };
+  SmallVector<Value> operands(op->getOperands());
+  for (Value v : operands)
+    if (!product(dims.of(v)).isConstant(1) &&
+        !aligned(v)[1].isConstant(*channels))
       return false;
-    operands.push_back(v);
-  }
   b.setInsertionPoint(op);
-  for (Value &v : operands)
-    if (!product(dims.of(v)).isConstant(1))
-      v = toBlocks(v);
-    else if (!dims.of(v).empty())
-      v = make<nn::ReshapeOp>(v.getLoc(), elementOf(v), v,
-                              nn::DimsAttr::get(b.getContext(), Dims()));
+  auto reshaped = [&](Value v, Dims to) -> Value {
+    if (dims.of(v) == to)
+      return v;
+    return make<nn::ReshapeOp>(v.getLoc(), elementOf(v), v,
+                               nn::DimsAttr::get(b.getContext(), to));
+  };
+  for (Value &v : operands) {
+    Dims mine = aligned(v);
+    if (product(mine).isConstant(1)) {
+      v = reshaped(v, Dims());
+    } else if (whole && product(mine).isConstant(*channels)) {
+      // Numbers per channel lie in order already.
+      mine[1] = *channels / kBlock;
+      mine.push_back(kBlock);
+      v = reshaped(v, mine);
+    } else {
+      v = toBlocks(reshaped(v, mine));
+    }
+  }
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
   state.addTypes(RankedTensorType::get({}, elementOf(op->getResult(0))));
