@@ -42,4 +42,28 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
   }];
 }
 
+def Kern_TileAttr : AttrDef<Kern_Dialect, "Tile"> {
+  let mnemonic = "tile";
+  let summary = "How a matmul is cut into register tiles";
+  let description = [{
+    Each list is a ladder: as many steps of its first number as fit, then of
+    the next. `rows` are rows of a register tile, `panels` how many panels of
+    columns it has, `depth` how many steps of the innermost reduction are
+    written out. `steps` are the strides of the left side along rows and along
+    the innermost reduction, and of the right side along the latter, where they
+    are fixed in the code (0: parameters of the step). With `partial`, the last
+    panel may have less than its 16 columns. A CPU whose registers do not hold
+    such a tile cuts it further.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$rows,
+                        ArrayRefParameter<"int64_t">:$panels,
+                        ArrayRefParameter<"int64_t">:$depth,
+                        ArrayRefParameter<"int64_t">:$steps, "bool":$partial);
+  let assemblyFormat = [{
+    `<` `rows` `=` `[` $rows `]` `,` `panels` `=` `[` $panels `]` `,`
+    `depth` `=` `[` $depth `]` `,` `steps` `=` `[` $steps `]` `,`
+    `partial` `=` $partial `>`
+  }];
+}
+
 #endif

@@ -1,6 +1,7 @@
 // Sizes, plans, keys and step parameters of the groups. The emitters in
 // passes/lower/emitters read the parameters in the order written here.
 #include "dialects/kern/Kern.h"
+#include "dialects/kern/MatmulTile.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/Hashing.h"
@@ -506,9 +507,11 @@ std::string MatmulOp::planKernel(const nn::DimAnalysis &dims) {
                             nest.panel + 1, nest.panel - nest.row,
                             stepsAlong(nest, nest.panel + 1), /*cross=*/-1);
   setPlanAttr(plan);
+  if (!readsPanels(getRhs().getType()))
+    setTileAttr(chooseTile(getContext(), nest, getColumns().getExprs()[0]));
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "matmul " << plan << " ";
+  os << "matmul " << plan << " " << getTileAttr() << " ";
   printTypes({getLhs(), getRhs()}, os);
   os << "e:";
   printTypes(getExtras(), os);
@@ -537,14 +540,17 @@ StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
   DimExpr m = product(sizes.slice(nest.row, nest.panel - nest.row));
   DimExpr k = product(sizes.drop_front(nest.reduction));
   StepParameters step;
-  DimExpr rows = rowBlock(k);
-  DimExpr rowBlocks = DimExpr::ceilDiv(m, rows);
-  // How many panels wide a tile is, on every CPU.
-  DimExpr columnBlocks =
-      DimExpr::ceilDiv(nest.sizes[nest.panel],
-                       readsPanels(getRhs().getType()) ? kEncodedPanels : 2);
-  step.tiles = product(sizes.take_front(nest.row)) * rowBlocks * columnBlocks;
-  step.parameters = {rows, rowBlocks, columnBlocks, m,
+  // Blocks are cut from the last row loop, and from all of them where a kernel
+  // for an encoding numbers its rows.
+  TileAttr tile = getTileAttr();
+  DimExpr rows = tile ? rowsOfBlock(nest, tile) : rowBlock(k);
+  DimExpr inLoop = tile ? sizes[nest.panel - 1] : m;
+  DimExpr rowBlocks = DimExpr::ceilDiv(inLoop, rows);
+  DimExpr columnBlocks = DimExpr::ceilDiv(
+      nest.sizes[nest.panel], tile ? tile.getPanels()[0] : kEncodedPanels);
+  step.tiles = product(sizes.take_front(tile ? nest.panel - 1 : nest.row)) *
+               rowBlocks * columnBlocks;
+  step.parameters = {rows, rowBlocks, columnBlocks, inLoop,
                      getColumns().getExprs()[0]};
   appendNest(nest, step);
   appendConstants(getEpilogue(), step);

@@ -166,7 +166,8 @@ def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
                        Nn_DimsAttr:$sizes, I64Attr:$rows, I64Attr:$reductions,
                        Nn_DimsAttr:$columns, Nn_DimsAttr:$symbols,
                        AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
-                       OptionalAttr<Kern_PlanAttr>:$plan);
+                       OptionalAttr<Kern_PlanAttr>:$plan,
+                       OptionalAttr<Kern_TileAttr>:$tile);
   let regions = (region SizedRegion<1>:$epilogue);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
@@ -175,7 +176,7 @@ def Kern_MatmulOp : Kern_GroupOp<"matmul", [SingleBlock]> {
     (`dests` `(` $dests^ `:` type($dests) `)`)?
     `sizes` $sizes `rows` $rows `reductions` $reductions `columns` $columns
     `symbols` $symbols `maps` $maps `shapes` $shapes
-    (`plan` $plan^)? attr-dict-with-keyword $epilogue `->` type($results)
+    (`plan` $plan^)? (`tile` $tile^)? attr-dict-with-keyword $epilogue `->` type($results)
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

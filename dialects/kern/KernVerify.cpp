@@ -413,6 +413,19 @@ LogicalResult MatmulOp::verify() {
   SmallVector<Type> arguments = {epilogue.getArgument(0).getType()};
   llvm::append_range(arguments, storagesOf(getExtras()));
   std::optional<PlanAttr> plan = getPlan();
+  std::optional<TileAttr> tile = getTile();
+  if (tile.has_value() != (plan && !readsPanels(getRhs().getType())))
+    return emitOpError("expected a tile with the plan of a product that reads "
+                       "no encoded panels, and no other");
+  auto positive = [](ArrayRef<int64_t> ladder) {
+    return !ladder.empty() &&
+           llvm::all_of(ladder, [](int64_t size) { return size > 0; });
+  };
+  if (tile && (!positive(tile->getRows()) || !positive(tile->getPanels()) ||
+               !positive(tile->getDepth()) || tile->getSteps().size() != 3))
+    return emitOpError("expected a tile with ladders of positive sizes and "
+                       "three steps, but got ")
+           << *tile;
   return success(
       succeeded(verifyBody(*this, getEpilogue(), "epilogue", arguments,
                            /*loops=*/0)) &&

@@ -178,7 +178,7 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
       k.b.getI64IntegerAttr(loops - reduction),
       nn::DimsAttr::get(context, Dims{y[1] * DimExpr(kern::kBlock)}),
       nn::DimsAttr::get(context, Dims()), k.b.getAffineMapArrayAttr(maps),
-      k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr);
+      k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr, nullptr);
   OpBuilder::InsertionGuard guard(k.b);
   Block *block = k.b.createBlock(&made.getEpilogue());
   Value sum = block->addArgument(element, loc);

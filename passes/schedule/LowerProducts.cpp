@@ -159,7 +159,7 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
       k.b.getAffineMapArrayAttr(
           {AffineMap::get(loops, 0, left, context), rhsMap,
            AffineMap::get(reduction, 0, result, context)}),
-      k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr);
+      k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr, nullptr);
   OpBuilder::InsertionGuard guard(k.b);
   Block *block = k.b.createBlock(&made.getEpilogue());
   block->addArgument(element, loc);

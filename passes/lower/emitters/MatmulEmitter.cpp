@@ -1,10 +1,10 @@
 // Matrix products in register tiles.
 //
-//   for tile (batch..., block of rows, two panels of columns)
-//     for each panel or pair of panels of 16 columns
-//       for rows in steps of R                      R x C accumulators
-//         for k: load C columns of rhs, splat R of lhs, fused multiply-add
-//         epilogue on the accumulators, store
+//   for tile (batch..., row loops but the last, block of rows, panels)
+//     for panels, then rows, down the ladders of #kern.tile
+//       R x C accumulators
+//       for k: load C columns of rhs, splat R of lhs, fused multiply-add
+//       epilogue on the accumulators, store
 //
 // Lanes are columns and k is summed in order, so every CPU gives the same bits.
 #include "passes/lower/emitters/KernelFrame.h"
@@ -18,33 +18,46 @@ namespace {
 class MatmulEmitter {
 public:
   MatmulEmitter(KernelFrame &f, kern::MatmulOp op)
-      : f(f), op(op), plan(*op.getPlan()), epilogue(f) {}
+      : f(f), op(op), plan(*op.getPlan()), tile(*op.getTile()), epilogue(f) {}
   void run();
 
 private:
   void readRecord();
-  /// `count` rows from r0, `vectors` vectors of columns from a panel on;
-  /// `columns` of them are stored (null: all).
-  void registerTile(Value r0, int64_t count, Value firstPanel, int64_t vectors,
-                    Value columns);
-  void rowsOf(Value from, Value to, Value firstPanel, int64_t vectors,
+  /// As many steps of each size as fit, one size after the other.
+  void ladder(Value from, Value to, ArrayRef<int64_t> sizes,
+              llvm::function_ref<void(Value at, int64_t size)> body);
+  /// All rows of a block on `panels` panels; `columns` of their columns exist
+  /// (null: all).
+  void rowsOf(Value from, Value to, Value firstPanel, int64_t panels,
               Value columns);
-  SmallVector<Value> splitRow(Value number);
-  Value rowOffset(unsigned access, ArrayRef<Value> at);
-  Value at(unsigned access, ArrayRef<Value> rowAt, Value firstPanel, int64_t v);
+  /// A tile that may have more accumulators than there are registers.
+  void cutTile(Value r0, int64_t rows, Value firstPanel, int64_t panels,
+               Value columns);
+  void registerTile(Value r0, int64_t rows, Value firstPanel, int64_t panels,
+                    Value columns);
+  SmallVector<Value> sumsOf(Value r0, int64_t rows, Value firstPanel,
+                            int64_t vectors);
+  /// An element of an extra or result: vector `v` of row `r`.
+  Value at(unsigned access, Value row, Value firstPanel, int64_t v);
   /// Elements with a stride: `count` of them (null: a whole vector).
   Value strided(const Buffer &buffer, Value place, Value stride, Value count);
+  /// The stride number `i` of the tile's fixed ones, or the record's.
+  Value step(unsigned i, Value parameter) {
+    int64_t fixed = tile.getSteps()[i];
+    return fixed ? f.index(fixed) : parameter;
+  }
 
   KernelFrame &f;
   kern::MatmulOp op;
   kern::PlanAttr plan;
+  kern::TileAttr tile;
   BodyWriter epilogue;
   Buffer lhs, rhs;
   SmallVector<Buffer> extras, results;
   SmallVector<AccessValues> accesses; // lhs, rhs, extras, results
   SmallVector<Value> sizes, bases;
   Value rows, rowBlocks, columnBlocks, rowCount, columnCount;
-  unsigned row = 0, panel = 0, column = 0, reduction = 0; // first loops
+  unsigned row = 0, panel = 0, column = 0, reduction = 0; // row: the last one
   int64_t lanes = 0;
 };
 
@@ -69,36 +82,16 @@ void MatmulEmitter::readRecord() {
   epilogue.readConstants(op.getEpilogue());
   column = plan.getVector();
   panel = column - 1;
-  row = panel - plan.getRows();
+  row = panel - 1;
   reduction = column + 1;
   lanes = std::min<int64_t>(f.facts.vectorBytes / 4, kern::kBlock);
 }
 
-/// What a row adds to an access: its number is divided over the row loops.
-Value MatmulEmitter::rowOffset(unsigned access, ArrayRef<Value> at) {
-  Value offset;
-  for (unsigned d = 0; d < at.size(); ++d) {
-    Value part = f.mul(at[d], accesses[access].strides[row + d]);
-    offset = offset ? f.add(offset, part) : part;
-  }
-  return offset;
-}
-
-SmallVector<Value> MatmulEmitter::splitRow(Value number) {
-  SmallVector<Value> at(plan.getRows());
-  for (unsigned d = plan.getRows() - 1; d > 0; --d) {
-    at[d] = arith::RemUIOp::create(f.b, f.loc, number, sizes[row + d]);
-    number = arith::DivUIOp::create(f.b, f.loc, number, sizes[row + d]);
-  }
-  at[0] = number;
-  return at;
-}
-
-/// An element of an extra or result: vector `v` of the tile's columns.
-Value MatmulEmitter::at(unsigned access, ArrayRef<Value> rowAt,
-                        Value firstPanel, int64_t v) {
+Value MatmulEmitter::at(unsigned access, Value rowNumber, Value firstPanel,
+                        int64_t v) {
   int64_t perPanel = kern::kBlock / lanes;
-  Value place = f.add(bases[access], rowOffset(access, rowAt));
+  Value place =
+      f.add(bases[access], f.mul(rowNumber, accesses[access].strides[row]));
   Value p = f.add(firstPanel, f.index(v / perPanel));
   place = f.add(place, f.mul(p, accesses[access].strides[panel]));
   Value inside = f.index(v % perPanel * lanes);
@@ -125,8 +118,23 @@ Value MatmulEmitter::strided(const Buffer &buffer, Value place, Value stride,
   return f.load(stack, f.index(0), lanes);
 }
 
-void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
-                                 int64_t vectors, Value columns) {
+void MatmulEmitter::ladder(
+    Value from, Value to, ArrayRef<int64_t> ladderSizes,
+    llvm::function_ref<void(Value at, int64_t size)> body) {
+  for (int64_t size : ladderSizes) {
+    Value steps =
+        arith::DivUIOp::create(f.b, f.loc, f.sub(to, from), f.index(size));
+    Value end = f.add(from, f.mul(steps, f.index(size)));
+    f.loop(from, end, size, {}, [&](Value i, ValueRange) {
+      body(i, size);
+      return SmallVector<Value>{};
+    });
+    from = end;
+  }
+}
+
+SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
+                                         Value firstPanel, int64_t vectors) {
   auto vectorType = VectorType::get({lanes}, f.b.getF32Type());
   Value zero = arith::ConstantOp::create(
       f.b, f.loc, cast<TypedAttr>(f.b.getZeroAttr(vectorType)));
@@ -134,46 +142,71 @@ void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
 
   // Panels of 16 columns; several vectors may lie in one.
   int64_t perPanel = kern::kBlock / lanes;
-  SmallVector<Value> columnBase, rowBase;
+  SmallVector<Value> columnBase;
   for (int64_t v = 0; v < vectors; ++v) {
     Value p = f.add(firstPanel, f.index(v / perPanel));
     Value base = f.add(bases[1], f.mul(p, accesses[1].strides[panel]));
     columnBase.push_back(f.add(base, f.index(v % perPanel * lanes)));
   }
-  SmallVector<SmallVector<Value>> rowAt;
-  for (int64_t r = 0; r < count; ++r) {
-    rowAt.push_back(splitRow(f.add(r0, f.index(r))));
-    rowBase.push_back(f.add(bases[0], rowOffset(0, rowAt.back())));
-  }
-  // The reductions, outermost first; offsets of both sides grow on the way.
+  unsigned inner = plan.getLoops() - 1;
+  Value rowStep = step(0, accesses[0].strides[row]);
+  Value leftStep = step(1, accesses[0].strides[inner]);
+  Value rightStep = step(2, accesses[1].strides[inner]);
+  Value leftBase = f.add(bases[0], f.mul(r0, rowStep));
+
+  auto multiply = [&](Value left, Value right, ValueRange sums) {
+    SmallVector<Value> columns, next(sums);
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(f.load(rhs, f.add(columnBase[v], right), lanes));
+    for (int64_t r = 0; r < count; ++r) {
+      Value one = f.load(lhs, f.add(left, f.mul(f.index(r), rowStep)));
+      Value splat = vector::BroadcastOp::create(f.b, f.loc, vectorType, one);
+      for (int64_t v = 0; v < vectors; ++v)
+        next[r * vectors + v] = math::FmaOp::create(
+            f.b, f.loc, splat, columns[v], next[r * vectors + v]);
+    }
+    return next;
+  };
+  // The reductions, outermost first; the innermost is written out.
   std::function<SmallVector<Value>(unsigned, Value, Value, ValueRange)> nest =
       [&](unsigned loop, Value left, Value right, ValueRange carried) {
-        if (loop == plan.getLoops()) {
-          SmallVector<Value> columnsNow, next(carried);
-          for (int64_t v = 0; v < vectors; ++v)
-            columnsNow.push_back(
-                f.load(rhs, f.add(columnBase[v], right), lanes));
-          for (int64_t r = 0; r < count; ++r) {
-            Value one = f.load(lhs, f.add(rowBase[r], left));
-            Value splat =
-                vector::BroadcastOp::create(f.b, f.loc, vectorType, one);
-            for (int64_t v = 0; v < vectors; ++v)
-              next[r * vectors + v] = math::FmaOp::create(
-                  f.b, f.loc, splat, columnsNow[v], carried[r * vectors + v]);
-          }
-          return next;
+        if (loop < inner)
+          return f.loop(
+              f.index(0), sizes[loop], 1, carried, [&](Value i, ValueRange c) {
+                return nest(
+                    loop + 1,
+                    f.add(left, f.mul(i, accesses[0].strides[loop])),
+                    f.add(right, f.mul(i, accesses[1].strides[loop])), c);
+              });
+        SmallVector<Value> sums(carried);
+        Value from = f.index(0);
+        for (int64_t depth : tile.getDepth()) {
+          Value steps = arith::DivUIOp::create(
+              f.b, f.loc, f.sub(sizes[inner], from), f.index(depth));
+          Value end = f.add(from, f.mul(steps, f.index(depth)));
+          sums = f.loop(from, end, depth, sums, [&](Value k, ValueRange c) {
+            SmallVector<Value> now(c);
+            Value l = f.add(left, f.mul(k, leftStep));
+            Value r = f.add(right, f.mul(k, rightStep));
+            for (int64_t i = 0; i < depth; ++i)
+              now = multiply(f.add(l, f.mul(f.index(i), leftStep)),
+                             f.add(r, f.mul(f.index(i), rightStep)), now);
+            return now;
+          });
+          from = end;
         }
-        return f.loop(
-            f.index(0), sizes[loop], 1, carried, [&](Value i, ValueRange c) {
-              return nest(
-                  loop + 1, f.add(left, f.mul(i, accesses[0].strides[loop])),
-                  f.add(right, f.mul(i, accesses[1].strides[loop])), c);
-            });
+        return sums;
       };
-  SmallVector<Value> sums = nest(reduction, f.index(0), f.index(0), start);
+  return nest(reduction, leftBase, f.index(0), start);
+}
 
+void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
+                                 int64_t panels, Value columns) {
+  int64_t vectors = panels * kern::kBlock / lanes;
+  SmallVector<Value> sums = sumsOf(r0, count, firstPanel, vectors);
   epilogue.width = lanes;
   for (int64_t r = 0; r < count; ++r) {
+    Value rowNumber = f.add(r0, f.index(r));
     for (int64_t v = 0; v < vectors; ++v) {
       Value left;
       if (columns) {
@@ -185,7 +218,7 @@ void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
       SmallVector<Value> arguments = {sums[r * vectors + v]};
       for (auto [e, buffer] : llvm::enumerate(extras)) {
         unsigned a = 2 + e;
-        Value place = at(a, rowAt[r], firstPanel, v);
+        Value place = at(a, rowNumber, firstPanel, v);
         if (plan.getSteps()[a] == 0)
           arguments.push_back(f.load(buffer, place));
         else if (plan.getSteps()[a] == 1)
@@ -198,7 +231,8 @@ void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
       SmallVector<Value> values = epilogue.write(op.getEpilogue(), arguments);
       for (auto [i, buffer] : llvm::enumerate(results)) {
         unsigned a = 2 + extras.size() + i;
-        Value place = at(a, rowAt[r], firstPanel, v), value = epilogue.widen(values[i]);
+        Value place = at(a, rowNumber, firstPanel, v);
+        Value value = epilogue.widen(values[i]);
         if (left)
           f.storeFirst(buffer, value, place, left);
         else
@@ -208,79 +242,76 @@ void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
   }
 }
 
-/// All rows of the block: whole register tiles, then a ladder of smaller ones.
-void MatmulEmitter::rowsOf(Value from, Value to, Value firstPanel, int64_t vectors,
-                           Value columns) {
-  // Accumulators, one vector per column and a splat fill the registers.
-  int64_t most = (f.facts.registers - vectors - 1) / vectors;
-  int64_t tall = most >= 12 ? 12 : most >= 6 ? 6 : 2;
-  for (int64_t step : {tall, tall / 3, (int64_t)1}) {
-    if (step == 0)
-      continue;
-    Value steps = arith::DivUIOp::create(f.b, f.loc, f.sub(to, from), f.index(step));
-    Value end = f.add(from, f.mul(steps, f.index(step)));
-    f.loop(from, end, step, {}, [&](Value r0, ValueRange) {
-      registerTile(r0, step, firstPanel, vectors, columns);
-      return SmallVector<Value>{};
-    });
-    from = end;
-    if (step == 1)
-      break;
-  }
+void MatmulEmitter::cutTile(Value r0, int64_t count, Value firstPanel,
+                            int64_t panels, Value columns) {
+  // Accumulators, a vector per column and a splat fill the registers.
+  auto tallest = [&](int64_t p) {
+    int64_t vectors = p * kern::kBlock / lanes;
+    return (f.facts.registers - vectors - 1) / vectors;
+  };
+  int64_t wide = panels;
+  while (wide > 1 && tallest(wide) < count)
+    wide /= 2;
+  int64_t parts = llvm::divideCeil(count, std::max<int64_t>(tallest(wide), 1));
+  for (int64_t p = 0; p < panels; p += wide)
+    for (int64_t part = 0, r = 0; part < parts; ++part) {
+      int64_t rowsNow = llvm::divideCeil(count - r, parts - part);
+      registerTile(f.add(r0, f.index(r)), rowsNow,
+                   f.add(firstPanel, f.index(p)), std::min(wide, panels - p),
+                   columns);
+      r += rowsNow;
+    }
+}
+
+void MatmulEmitter::rowsOf(Value from, Value to, Value firstPanel,
+                           int64_t panels, Value columns) {
+  ladder(from, to, tile.getRows(), [&](Value r0, int64_t count) {
+    cutTile(r0, count, firstPanel, panels, columns);
+  });
 }
 
 void MatmulEmitter::run() {
   readRecord();
-  SmallVector<Value> extents(sizes.begin(), sizes.begin() + row);
-  extents.push_back(rowBlocks);
-  extents.push_back(columnBlocks);
-  int64_t perPanel = kern::kBlock / lanes;
-  f.forEachTile(extents, [&](ArrayRef<Value> tile) {
+  // A window's panels stay in the cache while its lines pass by; else the rows
+  // stay while the panels do.
+  bool lines = plan.getRows() > 1;
+  unsigned batch = row + 1 - plan.getRows();
+  SmallVector<Value> extents(sizes.begin(), sizes.begin() + batch);
+  SmallVector<Value> outer(sizes.begin() + batch, sizes.begin() + row);
+  outer.push_back(rowBlocks);
+  if (lines)
+    extents.push_back(columnBlocks);
+  llvm::append_range(extents, outer);
+  if (!lines)
+    extents.push_back(columnBlocks);
+  f.forEachTile(extents, [&](ArrayRef<Value> where) {
+    Value columnBlock = where[lines ? batch : row + 1];
+    auto loopAt = [&](unsigned d) { return where[d + (lines && d >= batch)]; };
     bases.clear();
     for (const AccessValues &a : accesses) {
       Value base = a.offset;
       for (unsigned d = 0; d < row; ++d)
-        base = f.add(base, f.mul(tile[d], a.strides[d]));
+        base = f.add(base, f.mul(loopAt(d), a.strides[d]));
       bases.push_back(base);
     }
-    Value from = f.mul(tile[row], rows);
+    Value from = f.mul(loopAt(row), rows);
     Value to = f.minimum(f.add(from, rows), rowCount);
-    Value first = f.mul(tile[row + 1], f.index(2));
-    Value columns =
-        f.sub(columnCount, f.mul(first, f.index(kern::kBlock)));
-    auto branch = [&](Value condition, auto yes, auto no) {
-      auto ifOp = scf::IfOp::create(f.b, f.loc, condition, /*withElse=*/true);
-      OpBuilder::InsertionGuard guard(f.b);
-      f.b.setInsertionPointToStart(ifOp.thenBlock());
-      yes();
-      f.b.setInsertionPointToStart(ifOp.elseBlock());
-      no();
-    };
-    auto atLeast = [&](Value have, int64_t count) {
-      return f.less(f.index(count - 1), have);
-    };
-    if (perPanel == 1) {
-      // One register is one panel: two panels at a time.
-      branch(
-          atLeast(columns, 2 * kern::kBlock),
-          [&] { rowsOf(from, to, first, 2, nullptr); },
-          [&] {
-            branch(
-                atLeast(columns, kern::kBlock + 1),
-                [&] { rowsOf(from, to, first, 2, columns); },
-                [&] { rowsOf(from, to, first, 1, columns); });
-          });
-      return;
-    }
-    Value panels = f.minimum(f.add(first, f.index(2)), sizes[panel]);
-    f.loop(first, panels, 1, {}, [&](Value p, ValueRange) {
-      Value left = f.sub(columnCount, f.mul(p, f.index(kern::kBlock)));
-      branch(
-          atLeast(left, kern::kBlock),
-          [&] { rowsOf(from, to, p, perPanel, nullptr); },
-          [&] { rowsOf(from, to, p, perPanel, left); });
-      return SmallVector<Value>{};
+    Value first = f.mul(columnBlock, f.index(tile.getPanels()[0]));
+    Value last = f.minimum(f.add(first, f.index(tile.getPanels()[0])),
+                           sizes[panel]);
+    Value whole = last;
+    if (tile.getPartial())
+      whole = f.minimum(last, arith::DivUIOp::create(f.b, f.loc, columnCount,
+                                                     f.index(kern::kBlock)));
+    ladder(first, whole, tile.getPanels(), [&](Value p, int64_t panels) {
+      rowsOf(from, to, p, panels, nullptr);
     });
+    if (tile.getPartial())
+      f.loop(whole, last, 1, {}, [&](Value p, ValueRange) {
+        rowsOf(from, to, p, 1,
+               f.sub(columnCount, f.mul(p, f.index(kern::kBlock))));
+        return SmallVector<Value>{};
+      });
   });
 }
 

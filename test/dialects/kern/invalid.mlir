@@ -543,3 +543,36 @@ func.func @rows_whose_pass_forgets_the_element(%x: tensor<4xf32>) {
   } -> tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @a_tile_has_sizes(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error @below {{expected a tile with ladders of positive sizes and three steps, but got #kern.tile<rows = [0]}}
+  %y = kern.matmul %a, %b : tensor<4x8xf32>, tensor<8x16xf32>
+      sizes <4, 1, 16, 8> rows 1 reductions 1 columns <16> symbols <>
+      maps [affine_map<(m, p, c, k) -> (m, k)>, affine_map<(m, p, c, k) -> (k, p * 16 + c)>,
+            affine_map<(m, p, c) -> (m, p * 16 + c)>]
+      shapes [#nn.dims<4, 16>]
+      plan <loops = 4, parallel = 3, vector = 2, rows = 1, steps = [0, 1, 1]>
+      tile <rows = [0], panels = [1], depth = [4], steps = [8, 1, 16], partial = false> {
+  ^bb0(%sum: f32):
+    kern.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @a_plan_of_a_dense_matmul_has_a_tile(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
+  // expected-error @below {{expected a tile with the plan of a product that reads no encoded panels, and no other}}
+  %y = kern.matmul %a, %b : tensor<4x8xf32>, tensor<8x16xf32>
+      sizes <4, 1, 16, 8> rows 1 reductions 1 columns <16> symbols <>
+      maps [affine_map<(m, p, c, k) -> (m, k)>, affine_map<(m, p, c, k) -> (k, p * 16 + c)>,
+            affine_map<(m, p, c) -> (m, p * 16 + c)>]
+      shapes [#nn.dims<4, 16>]
+      plan <loops = 4, parallel = 3, vector = 2, rows = 1, steps = [0, 1, 1]> {
+  ^bb0(%sum: f32):
+    kern.yield %sum : f32
+  } -> tensor<4x16xf32>
+  return
+}
