@@ -5,7 +5,7 @@
 #                 [PREFIX rn50]                 of symbols and files (NAME)
 #                 [TARGET triple] [CPU name]    in place of what is found
 #                 [OPTIONS --weights=embed ..]  more options of tenonc compile
-#                 [DEPENDS weights.bin])        files that the model refers to
+#                 [DEPENDS make-model])         what else the model hangs on
 #
 # makes the static library target NAME, with the folder of PREFIX.h among its
 # include directories. The model is compiled when it, or tenonc, changes.
@@ -61,12 +61,22 @@ function(tenon_add_model)
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.tenon")
   set(library "${folder}/lib${arg_PREFIX}.a")
   file(MAKE_DIRECTORY "${folder}")
+  # tenonc knows which files the model refers to; Make learned of such lists in
+  # CMake 3.20.
+  set(depfile)
+  if(CMAKE_GENERATOR MATCHES "Ninja" OR
+     (CMAKE_GENERATOR MATCHES "Makefiles" AND
+      NOT CMAKE_VERSION VERSION_LESS 3.20))
+    set(depfile DEPFILE "${folder}/${arg_PREFIX}.d")
+    list(APPEND options "--depfile=${folder}/${arg_PREFIX}.d")
+  endif()
   add_custom_command(
     OUTPUT "${library}" "${folder}/${arg_PREFIX}.h"
     COMMAND Tenon::tenonc compile "${model}" -o "${folder}"
             "--prefix=${arg_PREFIX}" --emit=lib,header ${options}
             ${arg_OPTIONS}
     DEPENDS ${depends} "${Tenon_TENONC}"
+    ${depfile}
     COMMENT "Compiling ${arg_MODEL}"
     VERBATIM)
   add_custom_target("${arg_NAME}-compile"
@@ -124,6 +134,11 @@ function(_tenon_toolchain_triple out)
   elseif(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND
          (compiler MATCHES "^x86_64-" OR processor MATCHES "^(x86_64|amd64)$"))
     set(triple x86_64-linux-gnu)
+  elseif(CMAKE_SYSTEM_NAME STREQUAL "iOS")
+    set(triple "arm64-apple-ios${CMAKE_OSX_DEPLOYMENT_TARGET}")
+    if(CMAKE_OSX_SYSROOT MATCHES "[Ss]imulator")
+      string(APPEND triple "-simulator")
+    endif()
   elseif(APPLE)
     set(triple arm64-apple-macos)
   elseif(CMAKE_SYSTEM_NAME STREQUAL "Generic" AND

@@ -9,6 +9,9 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   python       test/python
   package      test/package/run.py (CMake package, installed tree)
   magika       test/e2e/magika_features.py
+  compile      test/e2e/compile_test.py (same bytes, digests, whole files)
+  objects      test/e2e/objects_test.py (every target: symbols, sizes, headers)
+  program      test/e2e/program_test.py (good and bad arguments and inputs)
   cli          test/e2e/cli_test.py (options, messages, exit codes)
   fuzz         test/e2e/fuzz_test.py (broken models are refused)
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
@@ -180,6 +183,8 @@ def suites(build, suite):
     yield "cli", [sys.executable, "test/e2e/cli_test.py", "--build", build]
     yield "fuzz", [sys.executable, "test/e2e/fuzz_test.py", "--build", build,
                    "--suite", suite]
+    for name in ("compile", "objects", "program"):
+        yield name, [sys.executable, f"test/e2e/{name}_test.py"]
     for name in ("quant", "scan", "control"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]

@@ -26,7 +26,7 @@ static constexpr StringLiteral abiText =
 static bool isForCallers(StringRef block) {
   static constexpr StringLiteral internal[] = {
       "typedef struct tenon_lane {", "(*tenon_kernel)", "struct tenon_step {",
-      "tenon_dispatch("};
+      "tenon_dispatch(", "tenon_fail("};
   return none_of(internal,
                  [&](StringRef text) { return block.contains(text); });
 }
@@ -213,8 +213,8 @@ static void writeFunctions(const ModelInterface &model, raw_ostream &os) {
      << "void " << p << "_close(" << p << " *model);\n\n"
      << "/* What a status means, in English. */\n"
      << "const char *" << p << "_status_text(tenon_status status);\n\n"
-     << "/* The step that reported the last error, or -1: an index into\n"
-     << " * " << p << "_info()->step_names. */\n"
+     << "/* The step or check that reported the last error: an index into\n"
+     << " * " << p << "_info()->step_names; -1 if there is none. */\n"
      << "tenon_index " << p << "_failed_step(const " << p << " *model);\n\n"
      << "/* Names, types and sizes, for programs that take any model. */\n"
      << "const tenon_model_info *" << p << "_info(void);\n\n";

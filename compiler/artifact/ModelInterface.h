@@ -102,6 +102,8 @@ struct ModelInterface {
   /// Bits of `tenon_cpu_feature`.
   uint32_t cpuFeatures = 0;
   std::vector<Step> steps;
+  /// What the checks of sizes compare, in order: "add1: n = m".
+  std::vector<std::string> checks;
   std::vector<Slot> slots;
   std::vector<EncodedTensor> encodings;
 

@@ -129,6 +129,8 @@ Constant *ApiBuilder::stepNames() {
   SmallVector<Constant *> elements;
   for (const Step &step : model.steps)
     elements.push_back(text(step.name));
+  for (const std::string &check : model.checks)
+    elements.push_back(text(check));
   return table(elements, "step_names");
 }
 

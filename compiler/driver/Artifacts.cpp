@@ -9,6 +9,7 @@
 #include "llvm/Support/Errc.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 
 using namespace llvm;
 using namespace tenon;
@@ -167,29 +168,41 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
 
 namespace {
 /// Files under temporary names in their own folder, so that naming them at the
-/// end cannot fail for lack of room.
+/// end cannot fail for lack of room. No other process has these names, and a
+/// signal that ends this one takes the files along.
 class Staging {
 public:
   explicit Staging(StringRef folder) : folder(folder) {}
   ~Staging() {
-    for (const auto &[temporary, name] : files)
+    for (const auto &[temporary, name] : files) {
       fs::remove(temporary);
+      sys::DontRemoveFileOnSignal(temporary);
+    }
   }
 
   std::string add(StringRef name) {
-    SmallString<256> temporary(folder), final(folder);
-    path::append(temporary, "." + name + ".part");
+    SmallString<256> pattern(folder), temporary, final(folder);
+    path::append(pattern, "." + name + ".%%%%%%%%.part");
+    fs::createUniquePath(pattern, temporary, /*MakeAbsolute=*/false);
     path::append(final, name);
+    sys::RemoveFileOnSignal(temporary);
     files.push_back({std::string(temporary), std::string(final)});
     return files.back().first;
   }
 
   Expected<std::vector<std::string>> commit() {
     std::vector<std::string> names;
+    // The one thing that would stop in the midst.
+    for (const auto &[temporary, name] : files)
+      if (fs::is_directory(name))
+        return createStringError(errc::is_a_directory,
+                                 "cannot write '" + name +
+                                     "': it is a folder");
     for (const auto &[temporary, name] : files) {
       if (std::error_code code = fs::rename(temporary, name))
         return createStringError(code, "cannot write '" + name +
                                            "': " + code.message());
+      sys::DontRemoveFileOnSignal(temporary);
       names.push_back(name);
     }
     files.clear();

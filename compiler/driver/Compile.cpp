@@ -4,6 +4,7 @@
 #include "compiler/artifact/RuntimeBitcode.h"
 #include "compiler/artifact/WeightsObject.h"
 #include "compiler/artifact/Wrappers.h"
+#include "compiler/codegen/ForeignCalls.h"
 #include "compiler/driver/Evaluate.h"
 #include "compiler/driver/Interface.h"
 #include "compiler/driver/Selftest.h"
@@ -57,6 +58,7 @@ private:
   void readReport();
   bool describe();
   bool generate();
+  bool checkCalls();
   bool addDigest();
   bool isLast(StringRef stage);
 
@@ -148,6 +150,14 @@ bool Compilation::load() {
   diagnostics.addNodes(result->model->graph);
   for (const onnx::ValueInfo &input : result->model->graph.inputs)
     result->inputNames.push_back(input.name);
+  if (!options.bytes)
+    result->sources.push_back(options.model);
+  for (const onnx::File &file : result->model->files)
+    if (!file.path.empty() && !llvm::is_contained(result->sources, file.path))
+      result->sources.push_back(file.path);
+  for (const auto &[input, value] : options.values)
+    if (StringRef(value).starts_with("@"))
+      result->sources.push_back(value.substr(1));
   for (const std::string &warning : result->model->warnings)
     diagnostics.add(Message::Warning, warning);
   return true;
@@ -314,7 +324,31 @@ bool Compilation::generate() {
   if (!objects)
     return internal(objects.takeError());
   result->objects = std::move(*objects);
-  return true;
+  return checkCalls();
+}
+
+/// Refuses code that calls functions which the target's programs need not
+/// have; names the first node whose kernel does.
+bool Compilation::checkCalls() {
+  Expected<std::vector<ForeignCall>> calls =
+      findForeignCalls(result->objects, prefix);
+  if (!calls)
+    return internal(calls.takeError());
+  for (const ForeignCall &call : *calls) {
+    StringRef kernel = call.caller;
+    kernel.consume_front(prefix + "_");
+    std::string node;
+    for (const artifact::Step &step : result->interface.steps)
+      if (node.empty() && step.kernel == kernel)
+        node = "node '" + step.name + "': ";
+    refuse(createStringError(
+        errc::not_supported,
+        node + "its code for '" + result->target.options.triple + "', " +
+            result->target.display + ", calls '" + call.symbol +
+            "': expected instructions for every operation; this type and "
+            "operation need another --mcpu or --target"));
+  }
+  return calls->empty();
 }
 
 /// The digest of a run on this machine. Outputs have the same bits everywhere,

@@ -62,6 +62,8 @@ public:
   std::vector<WeightRow> weightRows;
   /// Names of the model file's inputs, those bound to constants included.
   std::vector<std::string> inputNames;
+  /// Files that were read: the model, its external data, values of inputs.
+  std::vector<std::string> sources;
   /// Generated code, without the runtime and its API.
   std::vector<ObjectFile> objects;
   GeneratedCode code;
@@ -82,6 +84,12 @@ public:
 
   /// The self-test changed the interface: its object must be made anew.
   void forgetApi() { apiFiles.clear(); }
+  /// A name in scratch() that no library loaded from there has had: dlopen
+  /// knows what it loaded by its path.
+  std::string nextSessionPath() {
+    return directory->path(interface.prefix + "_session" +
+                           std::to_string(sessions++) + ".so");
+  }
 
 private:
   friend class Compilation;
@@ -89,6 +97,7 @@ private:
   std::shared_ptr<onnx::Model> model;
   std::optional<artifact::ScratchDirectory> directory;
   std::string weightsPath;
+  unsigned sessions = 0;
   std::vector<std::string> codeFiles;
   std::map<Use, std::string> apiFiles;
 };

@@ -96,10 +96,10 @@ describeTensor(mlir::Attribute attribute,
 }
 
 /// "conv1+relu1": whose work a step does.
-static std::string nameOf(rt::StepOp step) {
-  std::vector<std::string> names = nodesOf(step.getLoc());
+static std::string nameOf(mlir::Operation *op, StringRef otherwise) {
+  std::vector<std::string> names = nodesOf(op->getLoc());
   if (names.empty())
-    return step.getKernel().str();
+    return otherwise.str();
   constexpr size_t most = 4;
   std::string text;
   for (size_t i = 0; i < std::min(names.size(), most); ++i)
@@ -143,13 +143,17 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
     }
   program.getBody().walk([&](rt::StepOp step) {
     artifact::Step row;
-    row.name = nameOf(step);
+    row.name = nameOf(step, step.getKernel());
     row.kernel = step.getKernel().str();
     row.kind = StringRef(row.kernel).split('_').first.str();
     row.generic = step.getGeneric();
     row.flops = step.getFlops();
     model.steps.push_back(std::move(row));
   });
+  for (auto check : program.getBody().getOps<rt::CheckOp>())
+    model.checks.push_back(nameOf(check, "sizes") + ": " +
+                           check.getLhs().getExprs()[0].str() + " = " +
+                           check.getRhs().getExprs()[0].str());
   if (mlir::ArrayAttr slots = program.getSlotsAttr())
     for (auto slot : slots.getAsRange<rt::SlotAttr>())
       model.slots.push_back(

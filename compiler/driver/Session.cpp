@@ -75,14 +75,14 @@ Expected<LoadedModel> LoadedModel::link(CompiledModel &model) {
     return inputs.takeError();
   artifact::SharedOptions options;
   options.triple = model.target.triple();
-  options.output = model.scratch().path(model.interface.prefix + "_session.so");
+  options.output = model.nextSessionPath();
   options.objects = std::move(*inputs);
   options.exports = artifact::publicSymbols(model.interface);
   if (Error error = artifact::linkShared(options))
     return std::move(error);
   Expected<LoadedModel> loaded =
       open(options.output, model.interface.prefix + "_info");
-  // What is loaded needs no name; the next link may take it.
+  // What is loaded needs no name.
   sys::fs::remove(options.output);
   if (!loaded || !model.interface.weightBytes)
     return loaded;

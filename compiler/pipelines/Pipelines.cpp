@@ -96,6 +96,7 @@ struct AttachTargetPass
 /// What a model computes, made smaller.
 static void buildModelStage(OpPassManager &passes,
                             analysis::Evaluator *evaluator) {
+  passes.addNestedPass<func::FuncOp>(model::createCheckSizesPass());
   passes.addPass(createCSEPass());
   OpPassManager &program = passes.nest<func::FuncOp>();
   program.addPass(model::createExpandConvTransposePass());

@@ -21,6 +21,8 @@ static constexpr OptionRow rows[] = {
      "and manifest"},
     {"--stop-after", Takes::Value, "STAGE",
      "print the IR after import, model, compress, schedule or lower"},
+    {"--depfile", Takes::Value, "FILE",
+     "write what the files depend on, as Make and Ninja read it"},
     {"--no-selftest", Takes::Nothing, "",
      "leave out the digest that --selftest of the artifact compares with"},
 };
@@ -61,6 +63,40 @@ static int printIR(const CompiledModel &model, StringRef output) {
     return fail("cannot write '" + output + "': " + code.message());
   os << model.ir;
   return exitOk;
+}
+
+/// Make's escapes, which Ninja understands too.
+static std::string escapePath(StringRef path) {
+  SmallString<256> absolute(path);
+  sys::fs::make_absolute(absolute);
+  std::string text;
+  for (char c : absolute) {
+    if (c == ' ' || c == '#')
+      text += '\\';
+    text += c;
+    if (c == '$')
+      text += c;
+  }
+  return text;
+}
+
+static std::optional<int> writeDepfile(StringRef file,
+                                       ArrayRef<std::string> made,
+                                       ArrayRef<std::string> sources) {
+  std::error_code code;
+  raw_fd_ostream os(file, code);
+  if (!code) {
+    os << join(map_range(made, escapePath), " ") << ':';
+    for (const std::string &source : sources)
+      os << " \\\n  " << escapePath(source);
+    os << '\n';
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (code)
+    return fail("cannot write '" + file + "': " + code.message());
+  return std::nullopt;
 }
 
 static void printSummary(const CompiledModel &model,
@@ -124,6 +160,10 @@ int tenon::runCompile(CommandArguments given) {
       writeArtifacts(*model, kinds, folder, isFile);
   if (!files)
     return fail(toString(files.takeError()));
+  if (arguments.has("--depfile"))
+    if (auto failed =
+            writeDepfile(arguments.get("--depfile"), *files, model->sources))
+      return *failed;
   printWeightsTable(*model, errs());
   printSummary(*model, *files);
   return exitOk;

@@ -63,6 +63,14 @@ def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
 
 def Rt_CheckOp : Rt_Op<"check"> {
   let summary = "Two sizes that must agree when the model runs";
+  let description = [{
+    Stands before all steps; where the sizes differ the run ends with the
+    status, and nothing has been read or written.
+
+    ```mlir
+    rt.check <"seq">, <"past + 1"> else 6
+    ```
+  }];
   let arguments = (ins Nn_DimsAttr:$lhs, Nn_DimsAttr:$rhs, I32Attr:$status);
   let assemblyFormat = "$lhs `,` $rhs `else` $status attr-dict";
   let hasVerifier = 1;

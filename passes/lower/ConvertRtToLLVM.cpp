@@ -46,6 +46,7 @@ private:
   void writeBlock(Block &block);
   void writeLoop(rt::LoopOp loop);
   void writeStep(rt::StepOp step);
+  void writeCheck(rt::CheckOp check, int64_t number);
 
   ModuleOp module;
   rt::ProgramOp program;
@@ -59,7 +60,8 @@ private:
   // While the program is written:
   Value model, bases, stack;
   Block *leave = nullptr;
-  int64_t node = 0;
+  int64_t node = 0;   // the next step
+  int64_t checks = 0; // the next check; they are numbered behind the steps
 };
 
 void ProgramWriter::loadSymbols(Value from) {
@@ -154,6 +156,10 @@ void ProgramWriter::writeProgram() {
   auto i32 = b.getI32Type();
   auto dispatchType = LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer});
   LLVM::LLVMFuncOp::create(b, loc, "tenon_dispatch", dispatchType);
+  if (!program.getBody().getOps<rt::CheckOp>().empty())
+    LLVM::LLVMFuncOp::create(
+        b, loc, "tenon_fail",
+        LLVM::LLVMFunctionType::get(i32, {pointer, integer, i32}));
   auto function = LLVM::LLVMFuncOp::create(
       b, program.getLoc(), prefix + "_program",
       LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer}));
@@ -174,6 +180,7 @@ void ProgramWriter::writeProgram() {
   bool late = !symbols.empty();
   program.getBody().walk([&](Operation *op) {
     late |= isa<rt::LoopOp>(op);
+    checks += isa<rt::StepOp>(op);
     if (auto step = dyn_cast<rt::StepOp>(op))
       longest = std::max<int64_t>(
           longest, 3 + 2 * step.getBuffers().size() +
@@ -194,7 +201,30 @@ void ProgramWriter::writeBlock(Block &block) {
       writeStep(step);
     else if (auto loop = dyn_cast<rt::LoopOp>(op))
       writeLoop(loop);
+    else if (auto check = dyn_cast<rt::CheckOp>(op))
+      writeCheck(check, checks++);
   }
+}
+
+///   cond_br lhs != rhs, fail, next
+/// fail: br leave(tenon_fail(model, number, status))
+void ProgramWriter::writeCheck(rt::CheckOp check, int64_t number) {
+  Type i32 = b.getI32Type();
+  Value differ = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
+                                      evaluate(check.getLhs().getExprs()[0]),
+                                      evaluate(check.getRhs().getExprs()[0]));
+  Block *here = b.getInsertionBlock();
+  Block *fail = b.createBlock(leave);
+  Value status = LLVM::CallOp::create(
+                     b, loc, TypeRange{i32}, "tenon_fail",
+                     ValueRange{model, constant(integer, number),
+                                constant(i32, check.getStatus())})
+                     .getResult();
+  LLVM::BrOp::create(b, loc, ValueRange{status}, leave);
+  Block *next = b.createBlock(leave);
+  b.setInsertionPointToEnd(here);
+  LLVM::CondBrOp::create(b, loc, differ, fail, ValueRange{}, next, ValueRange{});
+  b.setInsertionPointToEnd(next);
 }
 
 ///   br head(0)

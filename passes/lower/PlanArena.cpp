@@ -310,6 +310,9 @@ void Planner::emitSteps(Block *body) {
   b.setInsertionPointToEnd(body);
   for (auto &[offset, value, type] : weights)
     rt::WeightOp::create(b, module.getLoc(), offset, value, type);
+  for (auto check : llvm::make_early_inc_range(
+           program.front().getOps<rt::CheckOp>()))
+    check->moveBefore(body, body->end());
   SymbolTable symbols(module);
   emitBlock(program.front(), symbols, 1);
 }
@@ -384,7 +387,7 @@ LogicalResult Planner::checkProgram() {
     }
     if (op == program || encode ||
         isa<pack::ConstantOp, kern::ViewOp, kern::EmptyOp, scan::ScanOp,
-            scan::YieldOp, func::ReturnOp>(op))
+            scan::YieldOp, func::ReturnOp, rt::CheckOp>(op))
       return WalkResult::advance();
     op->emitOpError("cannot be given a place; expected groups of kern, "
                     "constants, views and scans");

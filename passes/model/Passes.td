@@ -3,6 +3,20 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CheckSizesPass : Pass<"tenon-check-sizes", "::mlir::func::FuncOp"> {
+  let summary = "Check when the model runs that sizes taken as equal are equal";
+  let description = [{
+    ```mlir
+    %0 = nn.add %x, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    ```
+    of sizes n and m gets `rt.check <"n">, <"m"> else 6` before all else, and so
+    do reshapes whose counts differ as expressions, parts of a concat, sides of
+    a matmul, channels of a convolution. Sizes that can never agree are an
+    error. What is equal as an expression, or constant, needs no check.
+  }];
+  let dependentDialects = ["::tenon::rt::RtDialect"];
+}
+
 def ExpandConvTransposePass : Pass<"tenon-expand-conv-transpose", "::mlir::func::FuncOp"> {
   let summary = "Write a transposed convolution as convolutions of its phases";
   let description = [{

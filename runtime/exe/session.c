@@ -164,7 +164,9 @@ bool tenon_session_run(tenon_session *session, tenon_values *values,
   if (step < 0 || !names)
     return tenon_refuse(message, "the run failed: %s",
                         tenon_status_text(status));
-  return tenon_refuse(message, "the run failed in step '%s': %s", names[step],
+  bool check = step >= session->info->step_count;
+  return tenon_refuse(message, "the run failed %s '%s': %s",
+                      check ? "at" : "in step", names[step],
                       tenon_status_text(status));
 }
 

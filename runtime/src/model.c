@@ -245,6 +245,12 @@ static tenon_status run_step(tenon_model *model, void *const *bases,
   return TENON_OK;
 }
 
+tenon_status tenon_fail(tenon_model *model, tenon_index node,
+                        tenon_status status) {
+  model->failed_step = node;
+  return status;
+}
+
 static void trace(const tenon_model *model, const tenon_step *step, int begin) {
   const char *const *names = model->info->step_names;
   const char *name = names ? names[step->node] : "";

@@ -189,3 +189,22 @@ def same_bits(one, other):
         if (a.dtype, a.shape, a.tobytes()) != (b.dtype, b.shape, b.tobytes()):
             return name
     return None
+
+
+def run_all(tests, *arguments):
+    """Runs functions, prints a line for each and the count; the exit code."""
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for test in tests:
+        kind, why = "passed", ""
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                test(work, *arguments)
+        except Skip as skip:
+            kind, why = "skipped", f": {skip}"
+        except Exception as error:  # a test's mistake is a failure as well
+            kind, why = "failed", f": {type(error).__name__}: {error}"
+        counts[kind] += 1
+        print(f"{kind} {test.__name__}: {test.__doc__}{why}", flush=True)
+    print("{passed} passed, {failed} failed, {skipped} skipped".format(
+        **counts))
+    return 1 if counts["failed"] else 0

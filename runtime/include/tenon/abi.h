@@ -138,6 +138,7 @@ typedef struct tenon_model_info {
   int32_t input_count, output_count, symbol_count, step_count;
   const tenon_tensor_info *inputs, *outputs;
   const tenon_symbol_info *symbols;
+  /* step_count names; behind them one for each check of sizes. */
   const char *const *step_names;
   uint64_t slot_bytes;    /* arena bytes for values, at the bounds */
   uint64_t lane_bytes;    /* scratch bytes per lane */
@@ -182,6 +183,11 @@ typedef enum tenon_cpu_feature {
  * returns what a kernel reported. */
 tenon_status tenon_dispatch(tenon_model *model, void *const *bases,
                             const tenon_step *step);
+
+/* Also called by generated code: notes where the run failed and returns
+ * `status`. */
+tenon_status tenon_fail(tenon_model *model, tenon_index node,
+                        tenon_status status);
 
 #ifdef __cplusplus
 }

@@ -32,7 +32,8 @@ tenon_status tenon_run(tenon_model *model, const int64_t *symbols,
 /* Ends the threads. The arena is the caller's again. */
 void tenon_close(tenon_model *model);
 
-/* The step that reported the last error, or -1. */
+/* The step that reported the last error, or the check (step_count and up): an
+ * index into step_names; -1 if there is none. */
 tenon_index tenon_failed_step(const tenon_model *model);
 
 /* Bits of tenon_cpu_feature that this CPU lacks of `needed`; 0 if none. */

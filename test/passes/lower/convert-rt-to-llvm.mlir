@@ -113,3 +113,30 @@ module attributes {dlti.target_system_spec = #dlti.target_system_spec<"CPU" = #d
     llvm.return
   }
 }
+
+// -----
+
+// A check that fails says which one it is, behind the numbers of the steps, and
+// runs nothing.
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK-SAME:    %[[MODEL:.+]]: !llvm.ptr, %{{.+}}: !llvm.ptr, %{{.+}}: !llvm.ptr) -> i32
+// CHECK:         %[[DIFFER:.+]] = llvm.icmp "ne" %{{.+}}, %{{.+}} : i64
+// CHECK:         llvm.cond_br %[[DIFFER]], ^[[FAIL:.+]], ^[[GO:.+]]
+// CHECK:       ^[[FAIL]]:
+// CHECK-DAG:     %[[NUMBER:.+]] = llvm.mlir.constant(1 : i64)
+// CHECK-DAG:     %[[WHY:.+]] = llvm.mlir.constant(6 : i32)
+// CHECK:         %[[STATUS:.+]] = llvm.call @tenon_fail(%[[MODEL]], %[[NUMBER]], %[[WHY]])
+// CHECK:         llvm.br ^[[LEAVE:.+]](%[[STATUS]] : i32)
+// CHECK:       ^[[GO]]:
+// CHECK:         llvm.call @tenon_dispatch
+rt.program @main attributes {symbols = {n = array<i64: 1, 9>, m = array<i64: 1, 9>},
+    inputs = [{name = "x", shape = #nn.dims<"n">, type = tensor<?xf32>}],
+    outputs = [{name = "y", shape = #nn.dims<"n">, type = tensor<?xf32>}],
+    slot_bytes = 0 : ui64, peak_bytes = 0 : ui64, weight_bytes = 0 : ui64} {
+  rt.check <"n">, <"m"> else 6
+  rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
+    tiles <1> parameters <> constants [] {flops = 0 : i64}
+}
+llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
+  llvm.return
+}

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""What a compile leaves behind: the same bytes wherever it runs, whole files or
+none, and a list of what it read."""
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from support import TENONC, call, run_all
+
+TARGETS = (("x86_64-linux-gnu", "x86-64-v3"), ("aarch64-linux-gnu", "generic"),
+           ("arm64-apple-ios17.0", "apple-m1"))
+
+
+def dense(path, sizes, external=None):
+    """A chain of products with seeded weights."""
+    rng = np.random.default_rng(1)
+    nodes, weights = [], []
+    for i, (rows, columns) in enumerate(zip(sizes, sizes[1:])):
+        weights.append(numpy_helper.from_array(rng.standard_normal(
+            (rows, columns), np.float32) / np.float32(rows), f"w{i}"))
+        nodes += [helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"p{i}"],
+                                   name=f"product{i}"),
+                  helper.make_node("Tanh", [f"p{i}"], [f"x{i + 1}"],
+                                   name=f"tanh{i}")]
+    graph = helper.make_graph(
+        nodes, "dense",
+        [helper.make_tensor_value_info("x0", TensorProto.FLOAT,
+                                       ["n", sizes[0]])],
+        [helper.make_tensor_value_info(f"x{len(sizes) - 1}", TensorProto.FLOAT,
+                                       ["n", sizes[-1]])], weights)
+    model = helper.make_model(graph, opset_imports=[
+        helper.make_opsetid("", 17)], ir_version=8)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if external:
+        onnx.save(model, path, save_as_external_data=True, location=external,
+                  size_threshold=0)
+    else:
+        onnx.save(model, path)
+    return path
+
+
+def digests(folder):
+    return {name: hashlib.sha256(
+        open(f"{folder}/{name}", "rb").read()).hexdigest()
+        for name in sorted(os.listdir(folder))}
+
+
+def same_bytes(work):
+    """two compiles give the same files: other folders, names, CPUs, hour"""
+    first = dense(f"{work}/a/net.onnx", (64, 130, 33))
+    os.makedirs(f"{work}/b b/deep")
+    second = shutil.copy(first, f"{work}/b b/deep/other name.onnx")
+    for target, cpu in TARGETS:
+        options = ["--prefix=net", f"--target={target}", f"--mcpu={cpu}",
+                   "--dim=n=1..9"]
+        one, two = f"{work}/1-{target}", f"{work}/2-{target}"
+        call([TENONC, "compile", first, "-o", one, *options])
+        environment = dict(os.environ, TZ="Asia/Tokyo", LC_ALL="C",
+                           HOME=f"{work}/b b", TMPDIR=f"{work}/b b")
+        done = subprocess.run(
+            [*(("taskset", "-c", "0") if shutil.which("taskset") else ()),
+             TENONC, "compile", os.path.basename(second), "-o", two, *options],
+            cwd=os.path.dirname(second), env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 0, done.stderr
+        a, b = digests(one), digests(two)
+        assert a and set(a) == set(b), (a, b)
+        different = [name for name in a if a[name] != b[name]]
+        assert not different, f"{target}: {different} differ"
+
+
+def digest_everywhere(work):
+    """the manifest of every target holds the digest that x86-64 gives"""
+    model = dense(f"{work}/net.onnx", (24, 40, 8))
+    found = set()
+    for target, cpu in (*TARGETS, ("x86_64-linux-gnu", "x86-64-v2"),
+                        ("thumbv7em-none-eabi", "cortex-m4")):
+        folder = f"{work}/{target}-{cpu}"
+        call([TENONC, "compile", model, "-o", folder, "--prefix=net",
+              "--emit=so" if target == "x86_64-linux-gnu" else "--emit=lib",
+              "--emit=manifest", f"--target={target}", f"--mcpu={cpu}",
+              "--dim=n=1..9"])
+        if target != "x86_64-linux-gnu":
+            found.add(open(f"{folder}/net.tenon", "rb").read())
+            continue
+        text = call([TENONC, "run", f"{folder}/net.so", "--selftest"])
+        digest = int(re.search(r"selftest: ([0-9a-f]{16}) ok", text)[1], 16)
+    for manifest in found:
+        assert digest.to_bytes(8, "little") in manifest
+
+
+def whole_files_or_none(work):
+    """failures and signals leave no partial artifact"""
+    model = dense(f"{work}/net.onnx", (512, 2048, 512))
+    command = [TENONC, "compile", model, "--prefix=net", "--dim=n=1", "-o"]
+    call([*command, f"{work}/whole"])
+    whole = digests(f"{work}/whole")
+    # A name that is taken: nothing appears, nothing is replaced.
+    os.makedirs(f"{work}/taken/net.h")
+    done = subprocess.run([*command, f"{work}/taken"], text=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "net.h" in done.stderr, done.stderr
+    assert os.listdir(f"{work}/taken") == ["net.h"]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        for step in range(8):
+            folder = f"{work}/{number}-{step}"
+            process = subprocess.Popen([*command, folder],
+                                       stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL)
+            time.sleep(0.12 * step)
+            process.send_signal(number)
+            process.wait()
+            left = digests(folder) if os.path.isdir(folder) else {}
+            if number == signal.SIGKILL:  # nobody can clean up after that
+                left = {name: d for name, d in left.items()
+                        if not name.startswith(".")}
+            for name, digest in left.items():
+                assert whole.get(name) == digest, \
+                    f"{number.name} left {name}, which is not whole"
+
+
+def depfile(work):
+    """--depfile lists what was made and what was read"""
+    model = dense(f"{work}/a b/net.onnx", (8, 8), external="w.bin")
+    call([TENONC, "compile", model, "--prefix=net", "--dim=n=1", "-o",
+          f"{work}/out", "--emit=lib,header", f"--depfile={work}/net.d"])
+    made, read = open(f"{work}/net.d").read().replace("\\\n", "").split(":")
+    assert made.split() == [f"{work}/out/libnet.a", f"{work}/out/net.h"], made
+    escaped = f"{work}/a\\ b"
+    read = re.findall(r"(?:\\ |\S)+", read)
+    assert read == [f"{escaped}/net.onnx", f"{escaped}/w.bin"], read
+
+
+def prefixes(work):
+    """a prefix that is no C name, or the header's own, is refused by reason"""
+    model = dense(f"{work}/net.onnx", (8, 8))
+    for prefix, reason in (("model", "header uses this name"),
+                           ("int", "keyword"), ("3d", "beginning with a letter"),
+                           ("a-b", "letters, digits"), ("tenon_x", "my_tenon_x")):
+        done = subprocess.run([TENONC, "compile", model, "-o", f"{work}/out",
+                               f"--prefix={prefix}", "--dim=n=1"], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 1 and reason in done.stderr, done.stderr
+        assert not os.path.exists(f"{work}/out")
+
+
+def spellings(work):
+    """usual spellings of triples; others are refused with the list"""
+    model = dense(f"{work}/net.onnx", (8, 8))
+
+    def compile_for(target):
+        return subprocess.run(
+            [TENONC, "compile", model, "-o", f"{work}/net.o", "--emit=obj",
+             f"--target={target}", "--dim=n=1", "--no-selftest"], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    for target, means in (
+            ("aarch64-linux-gnu", "aarch64-unknown-linux-gnu"),
+            ("aarch64-none-linux-gnu", "aarch64-unknown-linux-gnu"),
+            ("aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"),
+            ("arm64-linux", "aarch64-unknown-linux-gnu"),
+            ("amd64-pc-linux-gnu", "x86_64-unknown-linux-gnu"),
+            ("x86_64-redhat-linux", "x86_64-unknown-linux-gnu"),
+            ("aarch64-linux-android29", "aarch64-unknown-linux-android"),
+            ("aarch64-none-linux-android", "aarch64-unknown-linux-android"),
+            ("thumbv7em-unknown-none-eabi", "thumbv7em-unknown-none-eabi"),
+            ("armv7em-none-eabihf", "thumbv7em-unknown-none-eabihf")):
+        done = compile_for(target)
+        assert done.returncode == 0 and f"compiled for {means}," in \
+            done.stderr, f"{target}: {done.stderr}"
+    for target in ("armv7-linux-gnueabihf", "aarch64_be-linux-gnu",
+                   "x86_64-linux-gnux32", "x86_64-apple-macos", "riscv64",
+                   "arm64e-apple-ios", "x86_64-pc-windows-msvc", "nonsense",
+                   "thumbv6m-none-eabi"):
+        done = compile_for(target)
+        assert done.returncode == 2 and "thumbv7em-none-eabi" in done.stderr, \
+            f"{target}: {done.returncode} {done.stderr}"
+
+
+if __name__ == "__main__":
+    sys.exit(run_all((same_bytes, digest_everywhere, whole_files_or_none,
+                      depfile, prefixes, spellings)))

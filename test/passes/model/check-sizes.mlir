@@ -1,0 +1,64 @@
+// RUN: tenon-opt %s -split-input-file -verify-diagnostics -tenon-check-sizes | FileCheck %s
+
+// Each pair is checked once, before all else.
+// CHECK-LABEL: func.func @main
+// CHECK-NEXT:    rt.check <"m">, <"n"> else 6
+// CHECK-NEXT:    nn.add
+// CHECK-NEXT:    nn.mul
+func.func @main(%x: tensor<?xf32> {nn.shape = #nn.dims<"n">}, %y: tensor<?xf32> {nn.shape = #nn.dims<"m">})
+    -> tensor<?xf32> attributes {nn.symbols = {n = array<i64: 1, 9>, m = array<i64: 1, 9>}} {
+  %0 = nn.add %x, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  %1 = nn.mul %0, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}
+
+// -----
+
+// Equal expressions, constants and broadcast ones need no check.
+// CHECK-LABEL: func.func @main
+// CHECK-NOT:     rt.check
+func.func @main(%x: tensor<?x4xf32> {nn.shape = #nn.dims<"n", 4>}, %y: tensor<1x4xf32>)
+    -> tensor<?xf32> attributes {nn.symbols = {n = array<i64: 1, 9>}} {
+  %0 = nn.add %x, %x : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+  %1 = nn.mul %0, %y : (tensor<?x4xf32>, tensor<1x4xf32>) -> tensor<?x4xf32>
+  %2 = nn.reshape %1 {shape = #nn.dims<"4*n">} : (tensor<?x4xf32>) -> tensor<?xf32>
+  return %2 : tensor<?xf32>
+}
+
+// -----
+
+// A symbol that meets a constant, and a reshape that fits some sizes only.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG:     rt.check <"n">, <8> else 6
+// CHECK-DAG:     rt.check <"4*n">, <32> else 6
+func.func @main(%x: tensor<?x4xf32> {nn.shape = #nn.dims<"n", 4>}, %y: tensor<8x4xf32>)
+    -> (tensor<8x4xf32>, tensor<32xf32>) attributes {nn.symbols = {n = array<i64: 1, 9>}} {
+  %0 = nn.add %x, %y : (tensor<?x4xf32>, tensor<8x4xf32>) -> tensor<8x4xf32>
+  %1 = nn.reshape %x {shape = #nn.dims<32>} : (tensor<?x4xf32>) -> tensor<32xf32>
+  return %0, %1 : tensor<8x4xf32>, tensor<32xf32>
+}
+
+// -----
+
+// The sides of a product, and what concat does not join.
+// CHECK-LABEL: func.func @main
+// CHECK-DAG:     rt.check <"k">, <"l"> else 6
+// CHECK-DAG:     rt.check <"n">, <"k"> else 6
+func.func @main(%x: tensor<?x?xf32> {nn.shape = #nn.dims<"n", "k">}, %y: tensor<?x3xf32> {nn.shape = #nn.dims<"l", 3>},
+                %z: tensor<?x3xf32> {nn.shape = #nn.dims<"k", 3>})
+    -> (tensor<?x3xf32>, tensor<?x6xf32>)
+    attributes {nn.symbols = {n = array<i64: 1, 9>, k = array<i64: 1, 9>, l = array<i64: 1, 9>}} {
+  %0 = nn.matmul %x, %y : (tensor<?x?xf32>, tensor<?x3xf32>) -> tensor<?x3xf32>
+  %1 = nn.concat %0, %z {axis = 1 : i64} : (tensor<?x3xf32>, tensor<?x3xf32>) -> tensor<?x6xf32>
+  return %0, %1 : tensor<?x3xf32>, tensor<?x6xf32>
+}
+
+// -----
+
+// What can never agree is known now.
+func.func @main(%x: tensor<?xf32> {nn.shape = #nn.dims<"n">}, %y: tensor<12xf32>)
+    -> tensor<12xf32> attributes {nn.symbols = {n = array<i64: 2, 9>}} {
+  // expected-error @below {{expected sizes that agree, but n is 2..9 and 12 is 12..12}}
+  %0 = nn.add %x, %y : (tensor<?xf32>, tensor<12xf32>) -> tensor<12xf32>
+  return %0 : tensor<12xf32>
+}
