@@ -238,7 +238,7 @@ def Kern_SequenceOp : Kern_GroupOp<"sequence", [SingleBlock]> {
     Results that are not `dests` start with undefined contents.
 
     ```mlir
-    %y = kern.sequence tables(%x : tensor<8xf32>) sizes #nn.dims<> shapes [#nn.dims<8>] {
+    %y = kern.sequence tables(%x : tensor<8xf32>) sizes <> shapes [#nn.dims<8>] {
     ^bb0(%x0: tensor<8xf32>, %y0: tensor<8xf32>):
       %zero = arith.constant 0 : index
       %v = kern.read %x0[%zero] : tensor<8xf32> -> f32
@@ -285,7 +285,8 @@ def Kern_ViewOp : Kern_Op<"view", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInte
 //===----------------------------------------------------------------------===//
 
 def Kern_YieldOp : Kern_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["MapOp", "ReduceOp", "MatmulOp", "ScanOp"]>]> {
+    ParentOneOf<["MapOp", "ReduceOp", "MatmulOp", "ScanOp",
+                 "SequenceOp"]>]> {
   let summary = "The values a body gives";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "($values^ `:` type($values))? attr-dict";

@@ -221,8 +221,8 @@ func.func @other_types_are_multiplied_by_a_reduction(%x: tensor<4x8xi8>, %w: ten
 
 // -----
 
-func.func @what_has_no_kernel_is_named(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
-  // expected-error @below {{'nn.cumulate' with these types has no kernel yet}}
-  %0 = nn.cumulate %x {kind = #nn.reduce<sum>, axis = 0 : i64, exclusive = false, reverse = false} : (tensor<4x8xf32>) -> tensor<4x8xf32>
-  return %0 : tensor<4x8xf32>
+func.func @what_has_no_kernel_is_named(%x: tensor<1x1x4x4xi32>, %g: tensor<1x2x2x2xf32>) -> tensor<1x1x2x2xi32> {
+  // expected-error @below {{'nn.grid_sample' with these types has no kernel yet}}
+  %0 = nn.grid_sample %x, %g {mode = #nn.sample<linear>, padding = #nn.outside<zeros>} : (tensor<1x1x4x4xi32>, tensor<1x2x2x2xf32>) -> tensor<1x1x2x2xi32>
+  return %0 : tensor<1x1x2x2xi32>
 }
