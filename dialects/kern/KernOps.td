@@ -285,7 +285,7 @@ def Kern_ViewOp : Kern_Op<"view", [Pure, DeclareOpInterfaceMethods<Nn_DimsOpInte
 //===----------------------------------------------------------------------===//
 
 def Kern_YieldOp : Kern_Op<"yield", [Pure, Terminator, ReturnLike,
-    ParentOneOf<["MapOp", "ReduceOp", "MatmulOp", "ScanOp",
+    ParentOneOf<["MapOp", "ReduceOp", "RowsOp", "MatmulOp", "ScanOp",
                  "SequenceOp"]>]> {
   let summary = "The values a body gives";
   let arguments = (ins Variadic<AnyType>:$values);
