@@ -196,9 +196,9 @@ bool Layouts::blockElementwise(Operation *op) {
   // Each operand must be one number or have all channels; missing leading
   // dimensions are ones.
   auto aligned = [&](Value v) {
-    Dims mine = dims.of(v);
-    mine.insert(mine.begin(), shape.size() - mine.size(), DimExpr(1));
-    return mine;
+    Dims mine = dims.of(v), all(shape.size() - mine.size(), DimExpr(1));
+    llvm::append_range(all, mine);
+    return all;
   };
   SmallVector<Value> operands(op->getOperands());
   for (Value v : operands)
