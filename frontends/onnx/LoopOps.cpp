@@ -422,8 +422,15 @@ static LogicalResult translateIf(NodeContext &node) {
       return success();
     };
     auto made = buildScan(node, 1, {asked}, build, /*conditional=*/true);
-    if (failed(made))
+    if (failed(made)) {
+      // The other branch may have more to report.
+      const Graph *other = node.node.getGraph("then_branch");
+      if (isFirst && other) {
+        GraphImporter::Scope scope(node.importer);
+        (void)node.importer.importNodes(*other);
+      }
       return failure();
+    }
     results.assign(made->begin() + 1, made->end());
   }
   for (auto [i, result] : llvm::enumerate(results))

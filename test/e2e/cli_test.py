@@ -50,7 +50,8 @@ four_times (x) => (r)
 """
 # Unknown operators, a node that contradicts, and what depends on them.
 BAD = """<ir_version: 8, opset_import: ["" : 17, "my.domain" : 1]>
-g (float[2, 4] x) => (float[2, 4] z, float[2, 4] w, float[3, 3] r)
+g (float[2, 4] x, bool on) =>
+  (float[2, 4] z, float[2, 4] w, float[3, 3] r, float[2, 4] v)
 {
   a = my.domain.Frob (x)
   b = my.domain.Nicate (a)
@@ -59,6 +60,8 @@ g (float[2, 4] x) => (float[2, 4] z, float[2, 4] w, float[3, 3] r)
   shape = Constant <value_ints = [3, 3]> ()
   [bad_shape] r0 = Reshape (x, shape)
   r = Relu (r0)
+  v = If (on) <then_branch = t () => (float[2, 4] p) { p = my.domain.Then (x) },
+              else_branch = e () => (float[2, 4] q) { [bad_else] q = Softmax <axis = 5> (x) }>
 }
 """
 
@@ -143,9 +146,9 @@ def syntax_errors_have_a_place(t):
 
 def check_lists_every_node(t):
     done = t("check", t.write("bad.onnxtxt", BAD), code=1,
-             err=["(Frob)", "(Nicate)", "node 'bad_axis' (Softmax)",
+             err=["(Frob)", "(Nicate)", "(Then)", "node 'bad_axis' (Softmax)",
                   "node 'bad_shape' (Reshape)", "`tenonc ops`"])
-    for name in ("bad_axis", "bad_shape"):
+    for name in ("bad_axis", "bad_shape", "bad_else"):
         lines = [l for l in done.stderr.splitlines() if name in l]
         assert len(lines) == 1 and lines[0].count(name) == 1, lines
     assert not done.stdout, done.stdout
