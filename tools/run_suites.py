@@ -17,6 +17,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
+  gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)
 
 A suite's output is passed on as it comes. One that crashes, takes too long,
@@ -185,7 +186,7 @@ def suites(build, suite):
                    "--suite", suite]
     for name in ("compile", "objects", "program"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
-    for name in ("quant", "scan", "control"):
+    for name in ("quant", "scan", "control", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

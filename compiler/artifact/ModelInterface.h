@@ -101,6 +101,11 @@ struct ModelInterface {
   uint64_t selftestDigest = 0;
   /// Bits of `tenon_cpu_feature`.
   uint32_t cpuFeatures = 0;
+  /// "vulkan": steps run on a GPU through the loader of this name; empty: on
+  /// the CPU.
+  std::string device;
+  uint64_t deviceSlotBytes = 0;
+  int32_t deviceKernels = 0;
   std::vector<Step> steps;
   /// What the checks of sizes compare, in order: "add1: n = m".
   std::vector<std::string> checks;

@@ -53,6 +53,13 @@ void tenon::artifact::renameRuntimeSymbols(Module &module, StringRef prefix) {
   }
 }
 
+std::vector<std::string>
+tenon::artifact::loaderImports(StringRef device) {
+  if (device.empty())
+    return {};
+  return {"calloc", "dlopen", "dlsym", "free"};
+}
+
 /// Other functions of the runtime's files must not meet those of a second
 /// model either.
 static void renameHelpers(Module &module, StringRef prefix) {
@@ -125,16 +132,21 @@ tenon::artifact::loadRuntime(LLVMContext &context, const Triple &triple,
   Expected<std::unique_ptr<Module>> module = readModule(context, file(name));
   if (!module)
     return module.takeError();
-  if (withExecutableFront) {
-    Expected<std::unique_ptr<Module>> front =
-        readModule(context, file("exe-" + name));
-    if (!front)
-      return front.takeError();
-    if (Linker::linkModules(**module, std::move(*front)))
+  std::vector<std::string> parts;
+  if (withExecutableFront)
+    parts.push_back("exe-");
+  if (!options.device.empty())
+    parts.push_back(options.device + "-");
+  for (const std::string &part : parts) {
+    Expected<std::unique_ptr<Module>> more =
+        readModule(context, file(part + name));
+    if (!more)
+      return more.takeError();
+    if (Linker::linkModules(**module, std::move(*more)))
       return createStringError(errc::invalid_argument,
-                               "the runtime '%s' does not fit its front: "
+                               "the runtime '%s' does not fit '%s': "
                                "build Tenon again",
-                               file(name).c_str());
+                               file(name).c_str(), file(part + name).c_str());
   }
 
   (*module)->setTargetTriple(triple);

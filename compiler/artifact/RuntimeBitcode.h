@@ -17,13 +17,19 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tenon::artifact {
 
 struct RuntimeOptions {
   /// The folder with <triple>.bc; empty: found beside the tool.
   std::string directory;
+  /// The loader that runs steps on a GPU: "vulkan", or empty.
+  std::string device;
 };
+
+/// What a loader needs of the C library beyond `isAllowedLibcSymbol`.
+std::vector<std::string> loaderImports(llvm::StringRef device);
 
 /// The name of the runtime that serves `triple`, without .bc: empty if none.
 llvm::StringRef runtimeNameFor(const llvm::Triple &triple);

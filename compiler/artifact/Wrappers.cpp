@@ -50,6 +50,7 @@ private:
   Constant *symbols();
   Constant *stepNames();
   Constant *weights();
+  Constant *device();
   Function *hidden(const Twine &name, FunctionType *type);
 
   /// Begins the public function <prefix>_<name>.
@@ -149,6 +150,26 @@ Constant *ApiBuilder::weights() {
   return global;
 }
 
+/// The loader's functions, field by field as `struct tenon_device` in abi.h.
+Constant *ApiBuilder::device() {
+  if (model.device.empty())
+    return null();
+  Type *nothing = Type::getVoidTy(context);
+  auto function = [&](StringRef name, Type *result, unsigned arguments) {
+    SmallVector<Type *> types(arguments, pointer);
+    return hidden("rt_" + model.device + "_" + name,
+                  FunctionType::get(result, types, false));
+  };
+  Constant *value = ConstantStruct::getAnon(
+      {function("open", i32, 3), function("begin", i32, 3),
+       function("dispatch", i32, 2), function("end", i32, 3),
+       function("close", nothing, 1), integer(i64, model.deviceSlotBytes),
+       integer(i32, model.deviceKernels)});
+  return new GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                            GlobalValue::PrivateLinkage, value,
+                            model.prefix + "_device");
+}
+
 Function *ApiBuilder::hidden(const Twine &name, FunctionType *type) {
   std::string full = (model.prefix + "_" + name).str();
   Function *function = module.getFunction(full);
@@ -191,8 +212,9 @@ void ApiBuilder::addInfo() {
                         integer(i64, model.selftestSeed),
                         integer(i64, model.selftestDigest),
                         outputDims,
-                        program};
-  static_assert(TENON_ABI_VERSION == 1, "follow abi.h here");
+                        program,
+                        device()};
+  static_assert(TENON_ABI_VERSION == 2, "follow abi.h here");
   Constant *value = ConstantStruct::getAnon(fields);
   info = new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                             GlobalValue::ExternalLinkage, value,

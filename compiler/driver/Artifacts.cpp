@@ -39,6 +39,7 @@ static constexpr EmitRow emitRows[] = {
     {Emit::Asm, "asm", "", ".s", true},
     {Emit::LLVM, "llvm", "", ".ll", true},
     {Emit::MLIR, "mlir", "", ".mlir", true},
+    {Emit::Ptx, "ptx", "", ".ptx", true},
 };
 
 static const EmitRow &rowOf(Emit kind) {
@@ -62,10 +63,12 @@ std::string tenon::emitNames() {
 
 std::vector<Emit> tenon::defaultEmits(const ResolvedTarget &target) {
   Triple triple = target.triple();
+  if (triple.isNVPTX())
+    return {Emit::Ptx, Emit::Manifest};
   bool isLinux = triple.isOSLinux() && !triple.isAndroid();
-  if (isLinux)
+  if (isLinux && target.options.device.empty())
     return {Emit::Exe, Emit::So, Emit::Lib, Emit::Header, Emit::Manifest};
-  if (triple.isAndroid())
+  if (triple.isOSLinux())
     return {Emit::So, Emit::Lib, Emit::Header, Emit::Manifest};
   return {Emit::Lib, Emit::Header, Emit::Manifest};
 }
@@ -98,7 +101,23 @@ static Error writeFile(StringRef file,
   return Error::success();
 }
 
+/// A CUDA model is kernels without a program; others have no PTX.
+static Error checkKind(const CompiledModel &model, Emit kind) {
+  bool isCuda = model.target.triple().isNVPTX();
+  bool needsProgram = !rowOf(kind).isText || kind == Emit::Header;
+  if (isCuda ? !needsProgram || kind == Emit::Manifest : kind != Emit::Ptx)
+    return Error::success();
+  return createStringError(
+      errc::not_supported,
+      "--emit=" + rowOf(kind).name.str() + " is not made for " +
+          model.target.display + ": expected " +
+          (isCuda ? "ptx, manifest, llvm or mlir"
+                  : "anything else, or --target=nvptx64-nvidia-cuda"));
+}
+
 static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
+  if (Error error = checkKind(model, kind))
+    return error;
   const artifact::ModelInterface &interface = model.interface;
   auto link = [&](artifact::LinkOptions &options,
                   CompiledModel::Use use) -> Error {
@@ -112,6 +131,12 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
   };
   switch (kind) {
   case Emit::Exe: {
+    if (!interface.device.empty())
+      return createStringError(
+          errc::not_supported,
+          "cannot link program '" + file + "' for " + model.target.display +
+              ": programs are static and load no driver; ask for a library "
+              "(--emit=so), which `tenonc run` runs");
     artifact::ExecutableOptions options;
     if (Error error = link(options, CompiledModel::Use::Executable))
       return error;
@@ -122,6 +147,7 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
     if (Error error = link(options, CompiledModel::Use::Library))
       return error;
     options.exports = artifact::publicSymbols(interface);
+    options.imports = artifact::loaderImports(interface.device);
     options.soname = fileNameFor(kind, interface.name);
     return artifact::linkShared(options);
   }
@@ -147,9 +173,10 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
       return Error::success();
     });
   case Emit::Asm:
+  case Emit::Ptx:
   case Emit::LLVM: {
     Expected<std::string> text = model.code.print(
-        kind == Emit::Asm ? CodeKind::Assembly : CodeKind::LLVM);
+        kind == Emit::LLVM ? CodeKind::LLVM : CodeKind::Assembly);
     if (!text)
       return text.takeError();
     return writeFile(file, [&](raw_ostream &os) {

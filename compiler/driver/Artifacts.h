@@ -11,7 +11,7 @@
 
 namespace tenon {
 
-enum class Emit { Exe, So, Lib, Obj, Header, Manifest, Asm, LLVM, MLIR };
+enum class Emit { Exe, So, Lib, Obj, Header, Manifest, Asm, LLVM, MLIR, Ptx };
 
 /// The kind that `--emit` calls `name`.
 std::optional<Emit> parseEmit(llvm::StringRef name);

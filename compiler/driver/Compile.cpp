@@ -208,7 +208,8 @@ bool Compilation::runStage(StringRef stage) {
 bool Compilation::runStages() {
   for (StringRef stage : stageNames()) {
     if (stage == "lower" && options.selftest && !options.analyzeOnly &&
-        options.stopAfter.empty() && !runsOnHost(result->target))
+        options.stopAfter.empty() && !runsOnHost(result->target) &&
+        result->target.options.device.empty())
       portable = mlir::cast<mlir::ModuleOp>((*module)->clone());
     if (!runStage(stage))
       return false;
@@ -319,6 +320,9 @@ bool Compilation::generate() {
   if (!code)
     return internal(code.takeError());
   result->code = std::move(*code);
+  // PTX is a text; there is no program around it.
+  if (result->target.triple().isNVPTX())
+    return true;
   Expected<std::vector<ObjectFile>> objects =
       result->code.compile(options.threads);
   if (!objects)
@@ -354,7 +358,8 @@ bool Compilation::checkCalls() {
 /// The digest of a run on this machine. Outputs have the same bits everywhere,
 /// so code for this machine makes the digest of any target.
 bool Compilation::addDigest() {
-  if (!options.selftest)
+  // A GPU's bits are its own, so there is no digest to compare with.
+  if (!options.selftest || !result->target.options.device.empty())
     return true;
   if (!portable) {
     if (Error error = addSelftest(*result, diagnostics))
@@ -462,7 +467,8 @@ static Error compileApi(const ResolvedTarget &target,
     return machine.takeError();
   LLVMContext context;
   Expected<std::unique_ptr<Module>> api =
-      artifact::loadRuntime(context, triple, interface.prefix, executable);
+      artifact::loadRuntime(context, triple, interface.prefix, executable,
+                            {"", interface.device});
   if (!api)
     return api.takeError();
   (*api)->setDataLayout((*machine)->createDataLayout());

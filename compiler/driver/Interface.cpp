@@ -121,6 +121,14 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
   model.cpu = target.display;
   model.cpuFeatures = target.cpuFeatures;
   model.slotBytes = program.getSlotBytes();
+  model.device = target.options.device;
+  if (!model.device.empty()) {
+    // Values live in the device's memory.
+    model.deviceSlotBytes = model.slotBytes;
+    model.slotBytes = 0;
+  }
+  if (auto kernels = program->getAttrOfType<mlir::IntegerAttr>("device_kernels"))
+    model.deviceKernels = kernels.getInt();
   model.weightBytes = program.getWeightBytes();
   if (auto lane = program->getAttrOfType<mlir::IntegerAttr>("lane_bytes"))
     model.laneBytes = lane.getValue().getZExtValue();

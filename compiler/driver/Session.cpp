@@ -1,5 +1,6 @@
 #include "compiler/driver/Session.h"
 
+#include "compiler/artifact/RuntimeBitcode.h"
 #include "compiler/artifact/Wrappers.h"
 
 #include "llvm/Object/ELFObjectFile.h"
@@ -78,6 +79,7 @@ Expected<LoadedModel> LoadedModel::link(CompiledModel &model) {
   options.output = model.nextSessionPath();
   options.objects = std::move(*inputs);
   options.exports = artifact::publicSymbols(model.interface);
+  options.imports = artifact::loaderImports(model.interface.device);
   if (Error error = artifact::linkShared(options))
     return std::move(error);
   Expected<LoadedModel> loaded =

@@ -3,8 +3,12 @@
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/DLTI/DLTI.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Transforms/Passes.h"
 #include "passes/compress/Passes.h"
 #include "passes/lower/Passes.h"
@@ -22,9 +26,11 @@ void tenon::registerTenonDialects(DialectRegistry &registry) {
   registry.insert<nn::NnDialect, pack::PackDialect, scan::ScanDialect,
                   kern::KernDialect, rt::RtDialect, arith::ArithDialect, math::MathDialect,
                   func::FuncDialect, scf::SCFDialect, vector::VectorDialect,
-                  memref::MemRefDialect, LLVM::LLVMDialect, DLTIDialect>();
+                  memref::MemRefDialect, LLVM::LLVMDialect, DLTIDialect,
+                  gpu::GPUDialect, spirv::SPIRVDialect, NVVM::NVVMDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
+  registerNVVMDialectTranslation(registry);
 }
 
 ArrayRef<StringRef> tenon::weightsFormats() {
@@ -43,6 +49,11 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   lower::TargetFacts facts;
   llvm::Triple triple(target.triple);
   facts.indexBits = triple.isArch64Bit() ? 64 : 32;
+  if (!target.device.empty()) {
+    facts.workgroup = 64;
+    facts.sparseMma = target.device == "cuda";
+    return facts;
+  }
   if (!triple.isAArch64() && triple.getArch() != llvm::Triple::x86_64)
     return facts;
   std::string error;
@@ -168,11 +179,21 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
   kernel.addPass(createCanonicalizerPass());
   kernel.addPass(createCSEPass());
   kernel.addPass(createLoopInvariantCodeMotionPass());
+  lower::ConvertRtToLLVMPassOptions program;
+  program.prefix = prefix.str();
+  if (target.device == "vulkan") {
+    passes.addPass(lower::createConvertToSpirvPass());
+    passes.addPass(lower::createEmbedSpirvPass());
+    passes.addPass(lower::createConvertRtToLLVMPass(program));
+    return;
+  }
+  if (target.device == "cuda") {
+    passes.addPass(lower::createConvertToNvvmPass());
+    return;
+  }
   kernel.addPass(createSCFToControlFlowPass());
 
   passes.addPass(lower::createConvertKernelsToLLVMPass());
-  lower::ConvertRtToLLVMPassOptions program;
-  program.prefix = prefix.str();
   passes.addPass(lower::createConvertRtToLLVMPass(program));
 }
 
@@ -195,7 +216,7 @@ void tenon::registerStagePipelines() {
     PassPipelineRegistration<>(
         "tenon-stage-" + stage.str(), "The stage '" + stage.str() + "'",
         [stage](OpPassManager &passes) {
-          TargetOptions target{"x86_64-unknown-linux-gnu", "x86-64-v3", ""};
+          TargetOptions target{"x86_64-unknown-linux-gnu", "x86-64-v3", "", ""};
           buildStage(stage, passes, target, "model");
         });
   }

@@ -14,6 +14,8 @@ namespace tenon {
 /// In LLVM's spellings.
 struct TargetOptions {
   std::string triple, cpu, features;
+  /// What runs the steps: empty for that CPU; "vulkan" or "cuda" for a GPU.
+  std::string device;
 };
 
 /// What the stage "compress" may do.

@@ -32,6 +32,8 @@ struct TargetRow {
   /// Where `--mcpu` is not given and the host is another machine.
   StringLiteral defaultCpu;
   StringLiteral gives;
+  /// What runs the steps in place of that CPU.
+  StringLiteral device = "";
 };
 
 /// A CPU level: what all code may use without asking for more.
@@ -72,6 +74,10 @@ static constexpr TargetRow targetRows[] = {
      "archives, objects; correct only"},
     {"thumbv7em-none-eabihf", "thumbv7em-unknown-none-eabihf", "cortex-m4",
      "archives, objects; correct only"},
+    {"nvptx64-nvidia-cuda", "nvptx64-nvidia-cuda", "sm_80",
+     "kernels as PTX 8.5", "cuda"},
+    {"spirv-vulkan", "x86_64-unknown-linux-gnu", "x86-64",
+     "libraries, objects that run on a GPU through Vulkan 1.1", "vulkan"},
 };
 
 /// Short names, which are no triples.
@@ -144,6 +150,10 @@ void tenon::initializeTargets() {
     LLVMInitializeARMTargetMC();
     LLVMInitializeARMAsmPrinter();
     LLVMInitializeARMAsmParser();
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
     return true;
   }();
   (void)once;
@@ -238,8 +248,12 @@ static FoundTarget findTarget(StringRef name) {
       name = meaning;
   Triple asked(Triple::normalize(name));
   FoundTarget found;
+  // A GPU has a name and no spellings.
   for (const TargetRow &row : targetRows)
-    if (meaningOf(Triple(row.triple)) == meaningOf(asked))
+    if (!row.device.empty() && name == row.name)
+      return {&row, Triple(row.triple)};
+    else if (row.device.empty() &&
+             meaningOf(Triple(row.triple)) == meaningOf(asked))
       found = {&row, Triple(row.triple)};
   if (!found.row || asked.getObjectFormat() != found.triple.getObjectFormat())
     return {};
@@ -347,6 +361,19 @@ static Expected<ResolvedTarget> makeTarget(const Triple &triple, StringRef cpu,
   return target;
 }
 
+static Expected<ResolvedTarget> makeCudaTarget(const Triple &triple,
+                                               StringRef cpu) {
+  auto subtarget = subtargetFor(triple, cpu, "");
+  if (!subtarget)
+    return subtarget.takeError();
+  tenon::ResolvedTarget target;
+  // The version with mma.sp::ordered_metadata; CUDA 12.5 reads it.
+  target.options = {triple.str(), cpu.str(), "+ptx85", "cuda"};
+  target.tune = cpu.str();
+  target.display = "CUDA, " + cpu.str();
+  return target;
+}
+
 Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
   Triple host = hostTriple();
   FoundTarget found = findTarget(name.empty() ? host.str() : name);
@@ -368,6 +395,18 @@ Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
   bool isHost = triple.getArch() == host.getArch() &&
                 triple.getOS() == host.getOS() &&
                 triple.isAndroid() == host.isAndroid();
+  if (!found.row->device.empty()) {
+    StringRef usual = cpu.empty() ? StringRef(found.row->defaultCpu) : cpu;
+    if (triple.isNVPTX())
+      return makeCudaTarget(triple, usual);
+    // The CPU only walks the program.
+    Expected<ResolvedTarget> target = makeTarget(triple, usual, false);
+    if (target) {
+      target->options.device = found.row->device.str();
+      target->display = "Vulkan 1.1, called from " + target->display;
+    }
+    return target;
+  }
   bool native = cpu == "native" || (cpu.empty() && isHost);
   if (native && !isHost)
     return createStringError(errc::invalid_argument,

@@ -17,7 +17,7 @@ static constexpr OptionRow rows[] = {
     {"-o", Takes::Value, "DIR|FILE",
      "where to write; default: a folder with the model's name"},
     {"--emit", Takes::Value, "exe,so,lib,obj,..",
-     "also header, manifest, asm, llvm, mlir; default: exe, so, lib, header "
+     "also header, manifest, asm, llvm, mlir, ptx; default: exe, so, lib, header "
      "and manifest"},
     {"--stop-after", Takes::Value, "STAGE",
      "print the IR after import, model, compress, schedule or lower"},

@@ -134,8 +134,8 @@ LogicalResult StepOp::verify() {
 
 LogicalResult StepOp::verifySymbolUses(SymbolTableCollection &symbols) {
   Operation *kernel = symbols.lookupNearestSymbolFrom(*this, getKernelAttr());
-  // A function, once it is code.
-  if (isa_and_nonnull<FunctionOpInterface>(kernel))
+  // A function or a GPU's module or constant, once it is code.
+  if (kernel && kernel->getDialect() != getOperation()->getDialect())
     return success();
   auto group = dyn_cast_or_null<KernelOp>(kernel);
   if (!group)

@@ -38,12 +38,42 @@ def EmitKernelsPass : Pass<"tenon-emit-kernels", "::mlir::ModuleOp"> {
   let description = [{
     `rt.kernel` becomes `func.func @key(%step, %begin, %end, %lane)` over
     one-dimensional memrefs. The module's dlti device spec says how wide
-    vectors are and whether they have masks.
+    vectors are and whether they have masks. For a GPU it is
+    `func.func @key(%record, %buffers...)`, one workgroup per tile.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::LLVM::LLVMDialect",
                            "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
-                           "::mlir::func::FuncDialect"];
+                           "::mlir::func::FuncDialect", "::mlir::gpu::GPUDialect"];
+}
+
+def ConvertToSpirvPass : Pass<"tenon-convert-to-spirv", "::mlir::ModuleOp"> {
+  let summary = "Write a GPU's kernels as SPIR-V for Vulkan";
+  let description = [{
+    Each function that a GPU's frame wrote becomes a `spirv.module` with one
+    entry point. Binding 0 is the step's record, the others its buffers in the
+    record's order.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::spirv::SPIRVDialect"];
+}
+
+def ConvertToNvvmPass : Pass<"tenon-convert-to-nvvm", "::mlir::ModuleOp"> {
+  let summary = "Write a GPU's kernels as functions for PTX";
+  let description = [{
+    Each function that a GPU's frame wrote becomes an `llvm.func` that NVPTX
+    knows as a kernel: the step's record, then its buffers, as pointers.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::NVVM::NVVMDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::cf::ControlFlowDialect"];
+}
+
+def EmbedSpirvPass : Pass<"tenon-embed-spirv", "::mlir::ModuleOp"> {
+  let summary = "Store SPIR-V modules as constants of the program";
+  let description = [{
+    A `spirv.module` becomes a constant `tenon_device_kernel` of its name, which
+    the records of steps point to.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def ExpandMathPass : Pass<"tenon-expand-math"> {

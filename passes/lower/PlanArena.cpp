@@ -1,6 +1,7 @@
 // Values get places (PackSlots), groups become steps.
 #include "passes/lower/PackSlots.h"
 #include "passes/lower/Passes.h"
+#include "passes/lower/TargetFacts.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace tenon::lower {
@@ -17,16 +18,16 @@ namespace {
 /// Bytes behind each slot that a vector load may touch.
 constexpr uint64_t kSlack = 64;
 
-uint64_t alignUp(uint64_t v) { return (v + 63) / 64 * 64; }
-
 class Planner {
 public:
   Planner(ModuleOp module, func::FuncOp program)
-      : module(module), program(program), b(module.getContext()) {}
+      : module(module), program(program), b(module.getContext()),
+        alignment(TargetFacts::of(module).alignment()) {}
 
   LogicalResult run();
 
 private:
+  uint64_t alignUp(uint64_t v) const { return llvm::alignTo(v, alignment); }
   LogicalResult checkProgram();
   Value copyBefore(Operation *op, Value value);
   void copyDestinations();
@@ -43,6 +44,7 @@ private:
   ModuleOp module;
   func::FuncOp program;
   OpBuilder b;
+  uint64_t alignment;
   nn::DimAnalysis dims;
   llvm::DenseMap<Value, unsigned> slotOf, outputOf;
   llvm::DenseMap<Value, uint64_t> weightOf;

@@ -38,6 +38,10 @@ TargetFacts TargetFacts::of(ModuleOp module) {
         facts.halfConversion = value.getInt();
       else if (key.getValue() == "tenon.byte_dot")
         facts.byteDot = (ByteDot)value.getInt();
+      else if (key.getValue() == "tenon.workgroup")
+        facts.workgroup = value.getInt();
+      else if (key.getValue() == "tenon.sparse_mma")
+        facts.sparseMma = value.getInt();
     }
   }
   return facts;
@@ -57,8 +61,10 @@ void TargetFacts::attachTo(ModuleOp module) const {
                 entry("tenon.index_bits", indexBits),
                 entry("tenon.permute", permute), entry("tenon.fma", fma),
                 entry("tenon.half_conversion", halfConversion),
-                entry("tenon.byte_dot", (int64_t)byteDot)});
-  DataLayoutEntryInterface cpu =
-      DataLayoutEntryAttr::get(b.getStringAttr("CPU"), device);
+                entry("tenon.byte_dot", (int64_t)byteDot),
+                entry("tenon.workgroup", workgroup),
+                entry("tenon.sparse_mma", sparseMma)});
+  DataLayoutEntryInterface cpu = DataLayoutEntryAttr::get(
+      b.getStringAttr(workgroup ? "GPU" : "CPU"), device);
   module->setAttr(kSpec, TargetSystemSpecAttr::get(context, {cpu}));
 }

@@ -28,6 +28,12 @@ struct TargetFacts {
   bool fma = true;          // fused multiply-add of f32 is an instruction
   bool halfConversion = false; // f16 to f32 is an instruction
   ByteDot byteDot = ByteDot::None;
+  int64_t workgroup = 0; // a GPU: invocations that share a tile; 0: a CPU
+  bool sparseMma = false; // a GPU: 2:4 products of bfloat16 (mma.sp)
+
+  /// What the places of buffers are multiples of, in bytes. Vulkan's devices
+  /// bind buffers at multiples of at most 256.
+  uint64_t alignment() const { return workgroup ? 256 : 64; }
 
   static TargetFacts of(mlir::ModuleOp module);
   void attachTo(mlir::ModuleOp module) const;

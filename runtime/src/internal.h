@@ -60,6 +60,7 @@ struct tenon_model {
   tenon_lane_state *lanes;
   void **bases;
   tenon_index failed_step;
+  void *device; /* the loader's state */
   /* The job of the own pool; written before `go`, read after it. */
   void (*body)(void *context, tenon_index i); /* null: end the thread */
   void *context;

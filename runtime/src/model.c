@@ -140,7 +140,13 @@ tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
   /* Weights are never written; `bases` is not const because outputs are. */
   self->bases[1] = (void *)(uintptr_t)weights;
   init_lanes(self, base + at.scratch);
-  if (!self->hooks.parallel_for) {
+  self->device = NULL;
+  if (info->device) {
+    /* No step runs on the lanes, so they need no threads. */
+    tenon_status status = info->device->open(&self->device, info, weights);
+    if (status != TENON_OK)
+      return status;
+  } else if (!self->hooks.parallel_for) {
     tenon_status status = tenon_pool_start(self);
     if (status != TENON_OK)
       return status;
@@ -150,7 +156,11 @@ tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
 }
 
 void tenon_close(tenon_model *model) {
-  if (model && !model->hooks.parallel_for)
+  if (!model)
+    return;
+  if (model->info->device)
+    model->info->device->close(model->device);
+  else if (!model->hooks.parallel_for)
     tenon_pool_stop(model);
 }
 
@@ -162,6 +172,21 @@ static tenon_status check_symbols(const tenon_model_info *info,
     if (symbols[i] < info->symbols[i].lo || symbols[i] > info->symbols[i].hi)
       return TENON_DIM_OUT_OF_BOUNDS;
   return TENON_OK;
+}
+
+/* The program with its steps on a GPU. What has begun is ended, so that the
+ * next run finds nothing of this one. */
+static tenon_status run_on_device(tenon_model *model, const int64_t *symbols) {
+  const tenon_device *device = model->info->device;
+  tenon_status status = device->begin(model->device, symbols, model->bases);
+  if (status != TENON_OK)
+    return status;
+  status = model->info->program(model, symbols, model->bases);
+  tenon_index failed = -1;
+  tenon_status ended = device->end(model->device, model->bases, &failed);
+  if (ended != TENON_OK && failed >= 0)
+    model->failed_step = failed;
+  return ended != TENON_OK ? ended : status;
 }
 
 tenon_status tenon_run(tenon_model *model, const int64_t *symbols,
@@ -188,6 +213,8 @@ tenon_status tenon_run(tenon_model *model, const int64_t *symbols,
       return TENON_NULL_ARGUMENT;
     *base++ = outputs[i];
   }
+  if (info->device)
+    return run_on_device(model, symbols);
   uintptr_t old = tenon_set_float();
   status = info->program(model, symbols, model->bases);
   tenon_restore_float(old);
@@ -223,6 +250,8 @@ static void run_lane(void *context, tenon_index i) {
 
 static tenon_status run_step(tenon_model *model, void *const *bases,
                              const tenon_step *step) {
+  if (model->info->device)
+    return model->info->device->dispatch(model->device, step);
   tenon_index tiles = step->tiles;
   tenon_index lanes = model->threads < tiles ? model->threads : tiles;
   if (lanes <= 1) {

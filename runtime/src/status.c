@@ -33,6 +33,16 @@ const char *tenon_status_text(tenon_status status) {
     return "the model was compiled for another version of the runtime";
   case TENON_STEP_LIMIT:
     return "a loop ran past its step limit";
+  case TENON_DEVICE_MISSING:
+    return "no GPU was found: expected a driver (for Vulkan libvulkan.so.1 and "
+           "an ICD); install one, or compile the model for a CPU";
+  case TENON_DEVICE_UNSUPPORTED:
+    return "the GPU lacks a feature or a buffer size that the model needs; "
+           "compile it for a CPU";
+  case TENON_DEVICE_MEMORY:
+    return "the GPU has not enough memory for the model";
+  case TENON_DEVICE_FAILED:
+    return "the GPU's driver reported an error";
   }
   return "unknown status";
 }

@@ -6,7 +6,7 @@
 //   lanes     (0 + 32) (1 + 33) ... then (0 + 16) ... then halves down to one
 //
 // The elements behind the last 64 go into their lanes through memory.
-#include "passes/lower/emitters/KernelFrame.h"
+#include "passes/lower/emitters/GpuFrame.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -160,5 +160,8 @@ SmallVector<Value> RowWriter::run() {
 SmallVector<Value> lower::combineRow(KernelFrame &f, const RowCombiner &row,
                                      ArrayRef<Value> sizes,
                                      RowElements elements) {
+  if (f.facts.workgroup)
+    return combineRowOfWorkgroup(static_cast<GpuFrame &>(f), row, sizes,
+                                 elements);
   return RowWriter(f, row, sizes, elements).run();
 }

@@ -8,8 +8,7 @@ using namespace tenon::lower;
 
 //===- The step record -----------------------------------------------------===//
 
-func::FuncOp KernelFrame::start(ModuleOp module, StringRef name,
-                                ValueRange operands) {
+func::FuncOp KernelFrame::start(StringRef name) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type index = b.getIndexType();
   function = func::FuncOp::create(
@@ -40,7 +39,7 @@ Value KernelFrame::nextParameter() {
 
 Value KernelFrame::nextConstant() {
   Value bits = argument();
-  if (facts.indexBits > 32)
+  if (!bits.getType().isInteger(32))
     bits = arith::TruncIOp::create(b, loc, b.getI32Type(), bits);
   return arith::BitcastOp::create(b, loc, b.getF32Type(), bits);
 }
@@ -84,10 +83,10 @@ Buffer KernelFrame::scratch(Type element) {
   return {memrefAt(data, element), element};
 }
 
-Value KernelFrame::memrefAt(Value data, Type stored) {
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  Type integer = b.getIntegerType(facts.indexBits);
+Value lower::bufferAt(OpBuilder &b, Location loc, Value data, MemRefType type,
+                      int64_t indexBits) {
   // {allocated, aligned, offset, sizes, strides}; the size is never read.
+  Type integer = b.getIntegerType(indexBits), pointer = data.getType();
   auto array = LLVM::LLVMArrayType::get(integer, 1);
   auto descriptor = LLVM::LLVMStructType::getLiteral(
       b.getContext(), {pointer, pointer, integer, array, array});
@@ -102,8 +101,12 @@ Value KernelFrame::memrefAt(Value data, Type stored) {
   insert(zero, {2});
   insert(zero, {3, 0});
   insert(one, {4, 0});
-  auto type = MemRefType::get({ShapedType::kDynamic}, stored);
   return UnrealizedConversionCastOp::create(b, loc, type, d).getResult(0);
+}
+
+Value KernelFrame::memrefAt(Value data, Type stored) {
+  auto type = MemRefType::get({ShapedType::kDynamic}, stored);
+  return bufferAt(b, loc, data, type, facts.indexBits);
 }
 
 //===- Indices -------------------------------------------------------------===//
@@ -335,6 +338,14 @@ SmallVector<Value> KernelFrame::when(
   return SmallVector<Value>(branch.getResults());
 }
 
+void KernelFrame::forEach(Value lo, Value hi, int64_t step,
+                          llvm::function_ref<void(Value)> body) {
+  loop(lo, hi, step, {}, [&](Value i, ValueRange) {
+    body(i);
+    return SmallVector<Value>{};
+  });
+}
+
 void KernelFrame::forEachTile(
     ArrayRef<Value> extents,
     llvm::function_ref<void(ArrayRef<Value>)> body) {
@@ -361,6 +372,8 @@ void KernelFrame::forEachTile(
 }
 
 int64_t KernelFrame::lanesFor(ArrayRef<Type> elements) const {
+  if (facts.workgroup)
+    return 1; // an invocation has one
   unsigned widest = 1;
   for (Type t : elements)
     widest = std::max(widest, storedBytes(t));

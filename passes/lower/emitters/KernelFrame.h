@@ -29,6 +29,7 @@ class KernelFrame {
 public:
   KernelFrame(mlir::OpBuilder &b, mlir::Location loc, const TargetFacts &facts)
       : b(b), loc(loc), facts(facts) {}
+  virtual ~KernelFrame() = default;
 
   mlir::OpBuilder &b;
   mlir::Location loc;
@@ -36,10 +37,9 @@ public:
   mlir::Value step, begin, end, lane;
 
   /// Starts the function and reads its buffers.
-  mlir::func::FuncOp start(mlir::ModuleOp module, llvm::StringRef name,
-                           mlir::ValueRange operands);
+  virtual mlir::func::FuncOp start(llvm::StringRef name);
   /// Next buffer, parameter (a size or stride) or float constant of the step.
-  Buffer nextBuffer(mlir::Type tensor);
+  virtual Buffer nextBuffer(mlir::Type tensor);
   mlir::Value nextParameter();
   mlir::Value nextConstant();
   AccessValues nextAccess(unsigned loops);
@@ -86,15 +86,22 @@ public:
   /// The lane's scratch as elements.
   Buffer scratch(mlir::Type element);
   /// A status for the caller; the last one stays.
-  void report(mlir::Value condition, int32_t status);
+  virtual void report(mlir::Value condition, int32_t status);
   /// A buffer on the stack, made once per call.
   mlir::Value stackBuffer(mlir::Type element, int64_t size);
 
   //===- Tiles ---------------------------------------------------------------===//
   /// Loops over tiles begin..end; `body` gets the tile's coordinates, of which
   /// the last varies fastest. They are divided once and then stepped.
-  void forEachTile(llvm::ArrayRef<mlir::Value> extents,
-                   llvm::function_ref<void(llvm::ArrayRef<mlir::Value>)> body);
+  virtual void
+  forEachTile(llvm::ArrayRef<mlir::Value> extents,
+              llvm::function_ref<void(llvm::ArrayRef<mlir::Value>)> body);
+  /// lo, lo + step, ... below hi, in any order: the invocations of a GPU's
+  /// workgroup share them.
+  virtual void forEach(mlir::Value lo, mlir::Value hi, int64_t step,
+                       llvm::function_ref<void(mlir::Value)> body);
+  /// Once for a tile: by one invocation of a GPU's workgroup.
+  virtual void once(llvm::function_ref<void()> body) { body(); }
   /// scf.for with carried values.
   llvm::SmallVector<mlir::Value>
   loop(mlir::Value lo, mlir::Value hi, int64_t step,
@@ -116,11 +123,18 @@ public:
 private:
   mlir::Value loadEverySecond(const Buffer &buffer, mlir::Value at,
                               int64_t width, mlir::Value count);
-  mlir::Value argument(); // next of the step record's args, as an index
   mlir::Value memrefAt(mlir::Value pointer, mlir::Type stored);
+
+protected:
+  /// Next word of the step record: an integer of facts.indexBits.
+  virtual mlir::Value argument();
   mlir::func::FuncOp function;
   unsigned next = 0;
 };
+
+/// A one-dimensional buffer that begins at a pointer.
+mlir::Value bufferAt(mlir::OpBuilder &b, mlir::Location loc, mlir::Value data,
+                     mlir::MemRefType type, int64_t indexBits);
 
 /// Writes scalar bodies on scalars or vectors.
 class BodyWriter {

@@ -30,6 +30,7 @@ private:
   void readRecord();
   void strips(ArrayRef<Value> tile);
   void squares(ArrayRef<Value> tile);
+  void rectangle(ArrayRef<Value> tile);
   void turn(unsigned in, Value base, Value rows, Value columns);
   /// `width` elements from index i of the last loop on.
   void strip(ArrayRef<Value> outer, ArrayRef<Value> bases, Value i,
@@ -140,9 +141,8 @@ void MapEmitter::strips(ArrayRef<Value> tile) {
   Value hi = f.minimum(f.add(lo, f.index(kern::kMapChunk)), sizes.back());
   SmallVector<Value> bases = basesAt(outer);
   auto run = [&](Value from, Value to, int64_t step, int64_t width, bool partial) {
-    f.loop(from, to, step, {}, [&](Value i, ValueRange) {
+    f.forEach(from, to, step, [&](Value i) {
       strip(outer, bases, i, width, partial ? f.sub(to, i) : Value());
-      return SmallVector<Value>{};
     });
   };
   Value whole = f.add(lo, f.roundDown(f.sub(hi, lo), lanes));
@@ -186,6 +186,22 @@ void MapEmitter::turn(unsigned in, Value base, Value rows, Value columns) {
   for (int64_t i = 0; i < lanes; ++i)
     vectors.push_back(f.load(to, f.index(i * lanes), lanes));
   write(vectors);
+}
+
+/// The tile of a map that reads across, element by element.
+void MapEmitter::rectangle(ArrayRef<Value> tile) {
+  unsigned cross = plan.getCross();
+  Value rowLo = f.mul(tile[cross], f.index(kern::kCrossRows));
+  Value rowHi = f.minimum(f.add(rowLo, f.index(kern::kCrossRows)), sizes[cross]);
+  Value lo = f.mul(tile.back(), f.index(kern::kCrossColumns));
+  Value hi = f.minimum(f.add(lo, f.index(kern::kCrossColumns)), sizes.back());
+  SmallVector<Value> outer(tile.drop_back());
+  f.loop(rowLo, rowHi, 1, {}, [&](Value row, ValueRange) {
+    outer[cross] = row;
+    SmallVector<Value> bases = basesAt(outer);
+    f.forEach(lo, hi, 1, [&](Value i) { strip(outer, bases, i, 1, {}); });
+    return SmallVector<Value>{};
+  });
 }
 
 void MapEmitter::squares(ArrayRef<Value> tile) {
@@ -240,6 +256,11 @@ void MapEmitter::run() {
   readRecord();
   SmallVector<Value> extents(sizes.begin(), sizes.end() - 1);
   extents.push_back(chunks);
+  if (f.facts.workgroup && plan.getCross() >= 0) {
+    extents[plan.getCross()] = crossTiles;
+    return f.forEachTile(extents,
+                         [&](ArrayRef<Value> tile) { rectangle(tile); });
+  }
   if (plan.getCross() < 0 || lanes == 1) {
     assert(plan.getCross() < 0 && "a vector of one has nothing to turn");
     return f.forEachTile(extents, [&](ArrayRef<Value> tile) { strips(tile); });

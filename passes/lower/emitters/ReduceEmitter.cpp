@@ -215,9 +215,8 @@ void ReduceEmitter::columns(ArrayRef<Value> tile) {
     types.push_back(b.element);
   int64_t lanes = f.lanesFor(types);
   auto run = [&](Value to, int64_t width, int64_t vectors, bool partial) {
-    f.loop(lo, to, width * vectors, {}, [&](Value at, ValueRange) {
+    f.forEach(lo, to, width * vectors, [&](Value at) {
       column(tile, at, width, vectors, partial ? f.sub(to, at) : Value());
-      return SmallVector<Value>{};
     });
     lo = to;
   };
@@ -256,7 +255,7 @@ void ReduceEmitter::rows(ArrayRef<Value> tile) {
         indices.resize(parallel);
         return values;
       });
-  finishAt(indices, totals, 1);
+  f.once([&] { finishAt(indices, totals, 1); });
 }
 
 void ReduceEmitter::run() {

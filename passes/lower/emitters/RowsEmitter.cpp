@@ -82,7 +82,8 @@ void RowsEmitter::readRecord() {
   for (Region &pass : op.getPasses())
     types.push_back(pass.front().getTerminator()->getOperand(1).getType());
   lanes = std::min(f.lanesFor(types), kRowLanes);
-  scratch = f.scratch(elementType);
+  if (!f.facts.workgroup)
+    scratch = f.scratch(elementType);
   scratchRow = f.roundDown(f.add(sizes.back(), f.index(kRowLanes - 1)), kRowLanes);
 }
 
@@ -107,14 +108,22 @@ Value RowsEmitter::scratchPlace(ArrayRef<Value> row) {
 }
 
 Value RowsEmitter::element(ArrayRef<Value> row, int64_t width, Value count) {
-  if (kept)
+  if (kept && !f.facts.workgroup)
     return f.load(scratch, scratchPlace(row), width);
   SmallVector<Value> indices = indicesOf(row), arguments;
   for (auto [a, buffer] : llvm::enumerate(ins))
     arguments.push_back(f.loadLanes(buffer, place(a, indices), plan.getSteps()[a],
                                     accesses[a].strides[last()], width, count));
   prologue.width = width;
-  return prologue.write(op.getPrologue(), arguments)[0];
+  Value v = prologue.write(op.getPrologue(), arguments)[0];
+  // A GPU has no scratch: the element is computed again.
+  for (size_t p = 0; kept && p < totals.size(); ++p) {
+    SmallVector<Value> of = {v};
+    of.append(totals.begin(), totals.begin() + p);
+    passes[p].width = width;
+    v = passes[p].write(op.getPasses()[p], of)[0];
+  }
+  return v;
 }
 
 void RowsEmitter::finishAt(ArrayRef<Value> row, int64_t width, Value count) {
@@ -156,7 +165,7 @@ void RowsEmitter::writeRow(ArrayRef<Value> at) {
           llvm::append_range(arguments, totals);
           writer.width = width;
           SmallVector<Value> values = writer.write(pass, arguments);
-          if (keeps)
+          if (keeps && !f.facts.workgroup)
             f.store(scratch, writer.widen(values[0]), scratchPlace(indices));
           return SmallVector<Value>{row.fused ? writer.widenProduct(values[1])
                                               : writer.widen(values[1])};
@@ -175,6 +184,12 @@ void RowsEmitter::writeRow(ArrayRef<Value> at) {
         return SmallVector<Value>{};
       });
     };
+    if (row.size() + 1 == rowSizes.size() && f.facts.workgroup)
+      return f.forEach(f.index(0), size, 1, [&](Value i) {
+        row.push_back(i);
+        finishAt(row, 1, {});
+        row.pop_back();
+      });
     if (row.size() + 1 == rowSizes.size()) {
       Value whole = f.roundDown(size, lanes);
       strips(f.index(0), whole, lanes, false);

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 1
+#define TENON_ABI_VERSION 2
 
 /* Sizes, strides and tile numbers. As wide as a pointer: 32-bit targets have
  * no 64-bit division. */
@@ -67,7 +67,11 @@ typedef enum tenon_status {
   TENON_WEIGHTS_MISSING = 11,   /* the weights file cannot be read */
   TENON_WEIGHTS_MISMATCH = 12,  /* the weights file is not this model's */
   TENON_ABI_MISMATCH = 13,      /* runtime and model disagree on this header */
-  TENON_STEP_LIMIT = 14         /* a loop ran past its step limit */
+  TENON_STEP_LIMIT = 14,        /* a loop ran past its step limit */
+  TENON_DEVICE_MISSING = 15,    /* no driver or no GPU for the model */
+  TENON_DEVICE_UNSUPPORTED = 16,/* the GPU lacks a feature or size it needs */
+  TENON_DEVICE_MEMORY = 17,     /* the GPU has not enough memory */
+  TENON_DEVICE_FAILED = 18      /* the GPU's driver reported an error */
 } tenon_status;
 
 typedef struct tenon_model tenon_model;
@@ -85,11 +89,33 @@ typedef struct tenon_lane {
 typedef void (*tenon_kernel)(const tenon_step *step, tenon_index begin,
                              tenon_index end, tenon_lane *lane);
 
+/* Bits of tenon_device_kernel.features. */
+typedef enum tenon_device_feature {
+  TENON_DEVICE_INT64 = 1u << 0,
+  TENON_DEVICE_FLOAT64 = 1u << 1
+} tenon_device_feature;
+
+/* What a step of a model for a GPU points to in place of a function. A kernel
+ * reads its record from binding 0 (status, tiles, then the step's args behind
+ * the buffers, as 32-bit words) and has its buffers at the next bindings; one
+ * workgroup does a tile at a time. */
+typedef struct tenon_device_kernel {
+  const void *code; /* a SPIR-V module with one entry point */
+  uint64_t code_bytes;
+  int32_t number;   /* 0 .. kernel_count-1 */
+  int32_t buffers;
+  int32_t words;    /* of the record on the device */
+  uint32_t features;
+} tenon_device_kernel;
+
 /* One unit of work. Constant where all sizes are; else `run` fills a copy.
  * args: first (base, offset in bytes) per buffer, then sizes, strides and
  * constants (a float32 constant is its bits). */
 struct tenon_step {
-  tenon_kernel kernel;
+  union {
+    tenon_kernel kernel;
+    const tenon_device_kernel *device_kernel;
+  };
   tenon_index tiles;
   tenon_index node; /* index into tenon_model_info.step_names */
   tenon_index args[];
@@ -130,6 +156,24 @@ typedef struct tenon_tensor_info {
   const int64_t *dims;
 } tenon_tensor_info;
 
+struct tenon_model_info;
+
+/* A loader: what runs steps on a GPU in place of the CPU's lanes. Values live
+ * in its memory; `begin` takes the inputs there, `end` brings the outputs back
+ * when all steps are done, and says which step failed. */
+typedef struct tenon_device {
+  tenon_status (*open)(void **state, const struct tenon_model_info *info,
+                       const void *weights);
+  tenon_status (*begin)(void *state, const int64_t *symbols,
+                        void *const *bases);
+  tenon_status (*dispatch)(void *state, const tenon_step *step);
+  tenon_status (*end)(void *state, void *const *bases,
+                      tenon_index *failed_step);
+  void (*close)(void *state);
+  uint64_t slot_bytes; /* of values on the device, at the bounds */
+  int32_t kernel_count;
+} tenon_device;
+
 typedef struct tenon_model_info {
   uint32_t abi_version;
   uint32_t cpu_features;  /* bits of tenon_cpu_feature the code needs */
@@ -152,6 +196,7 @@ typedef struct tenon_model_info {
   /* The generated program. bases as in tenon_lane. */
   tenon_status (*program)(tenon_model *model, const int64_t *symbols,
                           void *const *bases);
+  const tenon_device *device; /* null: steps run on the CPU */
 } tenon_model_info;
 
 /* The arena, every part rounded up to 64 bytes:

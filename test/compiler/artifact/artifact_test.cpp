@@ -273,7 +273,7 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
       "outputs",         "symbols",      "step_names",
       "slot_bytes",      "lane_bytes",   "weight_bytes",
       "weight_digest",   "weights",      "selftest_seed",
-      "selftest_digest", "output_dims",  "program"};
+      "selftest_digest", "output_dims",  "program", "device"};
   ScratchDirectory scratch = expectValue(ScratchDirectory::create());
   for (const char *name : {x86, arm64, "arm64-apple-macos",
                            "aarch64-linux-android", "thumbv7em-none-eabi"}) {
