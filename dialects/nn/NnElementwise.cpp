@@ -328,49 +328,9 @@ BODY(DivOp, getLhs(), {
                            : s.make<arith::DivSIOp>(a[0], y);
   return s.select(isZero, s.like(a[0], 0), q);
 })
-/// C's fmod, exact: r - trunc(r / y) y by fused multiply-add, which has no
-/// rounding error as long as the quotient has at most 53 bits, and again with
-/// what is left. A divisor scaled by 2^540 keeps quotients finite.
-static Value floatRemainder(const Scalar &s, Value x, Value y) {
-  Type type = x.getType(), f64 = s.b.getF64Type();
-  Value dividend = convert(s, x, type, f64, true);
-  Value divisor = s.make<math::AbsFOp>(convert(s, y, type, f64, true));
-  Value r = s.make<math::AbsFOp>(dividend), inf = s.constant(f64, INFINITY);
-  Value zero = s.constant(f64, 0);
-  auto reduce = [&](Value by, int rounds) {
-    for (int i = 0; i < rounds; ++i) {
-      Value q = s.make<math::TruncOp>(s.make<arith::DivFOp>(r, by));
-      r = s.make<math::FmaOp>(s.make<arith::NegFOp>(q), by, r);
-    }
-  };
-  if (type.isF64()) {
-    // Each round takes 52 bits off a quotient of at most 2^1018, then 2^540.
-    Value scale = s.constant(f64, std::ldexp(1.0, 540));
-    Value once = s.make<arith::MulFOp>(divisor, scale);
-    once = s.select(s.cmpf(arith::CmpFPredicate::OLT, once, inf), once, divisor);
-    Value twice = s.make<arith::MulFOp>(once, scale);
-    twice = s.select(s.cmpf(arith::CmpFPredicate::OLT, twice, inf), twice, once);
-    reduce(twice, 20);
-    reduce(once, 11);
-    reduce(divisor, 11);
-  } else {
-    reduce(divisor, 6); // at most 2^277
-  }
-  // A rounded quotient may be one too large.
-  r = s.select(s.cmpf(arith::CmpFPredicate::OLT, r, zero),
-               s.make<arith::AddFOp>(r, divisor), r);
-  r = s.select(s.cmpf(arith::CmpFPredicate::OEQ, divisor, inf),
-               s.make<math::AbsFOp>(dividend), r);
-  // inf and NaN give NaN; a divisor of inf must not hide them.
-  r = s.select(s.cmpf(arith::CmpFPredicate::ONE, s.make<math::AbsFOp>(dividend), inf),
-               r, s.constant(f64, NAN));
-  r = s.make<math::CopySignOp>(r, dividend);
-  return convert(s, r, f64, type, true);
-}
-
 BODY(ModOp, getLhs(), {
   if (s.isFloat()) {
-    Value r = floatRemainder(s, a[0], a[1]);
+    Value r = s.make<arith::RemFOp>(a[0], a[1]); // C's fmod
     if (getFmod())
       return r;
     // numpy.mod: the divisor's sign.
