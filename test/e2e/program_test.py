@@ -123,7 +123,7 @@ def sizes(work):
     refuses([net, "--dim", "k=2"], "k=2", "n")
     refuses([net, f"x={two}", f"y={three}"], "'n' is 2 by", "input 'x'",
             "but 3 by", "input 'y'")
-    refuses([net, f"x={two}", f"w={three}"], "n = m",
+    refuses([net, f"x={two}", f"w={three}"], "m = n",
             "sizes that must agree do not")
     call([net, f"x={two}", f"w={two}", f"--out=z={work}/z.npy"])
     assert np.load(f"{work}/z.npy").shape == (2, 4)
