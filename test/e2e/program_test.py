@@ -124,7 +124,7 @@ def sizes(work):
     refuses([net, f"x={two}", f"y={three}"], "'n' is 2 by", "input 'x'",
             "but 3 by", "input 'y'")
     refuses([net, f"x={two}", f"w={three}"], "m = n",
-            "sizes that must agree do not")
+            "that must agree do not")
     call([net, f"x={two}", f"w={two}", f"--out=z={work}/z.npy"])
     assert np.load(f"{work}/z.npy").shape == (2, 4)
     call([net, "--dim", "n=0", "--dim", "m=0", f"--out=z={work}/z.npy"])
