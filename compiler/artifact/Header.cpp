@@ -26,7 +26,8 @@ static constexpr StringLiteral abiText =
 static bool isForCallers(StringRef block) {
   static constexpr StringLiteral internal[] = {
       "typedef struct tenon_lane {", "(*tenon_kernel)", "struct tenon_step {",
-      "tenon_dispatch(", "tenon_fail("};
+      "tenon_dispatch(", "tenon_fail(", "typedef enum tenon_device_feature {",
+      "typedef struct tenon_device_kernel {"};
   return none_of(internal,
                  [&](StringRef text) { return block.contains(text); });
 }
@@ -44,12 +45,7 @@ static void writeAbi(raw_ostream &os) {
     block = block.trim('\n');
     if (block.empty() || !isForCallers(block))
       continue;
-    SmallVector<StringRef> lines;
-    block.split(lines, '\n');
-    for (StringRef line : lines)
-      if (line != "typedef struct tenon_step tenon_step;")
-        os << line << '\n';
-    os << '\n';
+    os << block << "\n\n";
   }
   os << "#elif TENON_ABI_VERSION != " << TENON_ABI_VERSION << "\n"
      << "#error \"two models in one program need the same version of Tenon\"\n"

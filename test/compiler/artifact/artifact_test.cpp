@@ -202,7 +202,7 @@ TEST(Header, SaysShapesInTypesAndComments) {
   EXPECT_NE(text.find("tenon_status add_run(add *model, const float data[4], "
                       "float sum[4]);"),
             std::string::npos);
-  EXPECT_EQ(text.find("tenon_step"), std::string::npos);
+  EXPECT_EQ(text.find("struct tenon_step {"), std::string::npos);
   text.clear();
   expectSuccess(writeHeader(scaleModel(), os));
   EXPECT_NE(text.find("tenon_status scale_run(scale *model, const scale_dims "
