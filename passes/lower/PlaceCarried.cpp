@@ -9,6 +9,7 @@
 // the old one runs before, or the same group reads exactly the element that it
 // writes. Elsewhere the step ends in a copy; values that trade places go
 // through a buffer between.
+#include "passes/lower/CopyGroup.h"
 #include "passes/lower/Passes.h"
 
 namespace tenon::lower {
@@ -54,23 +55,7 @@ private:
 Value ScanPlacer::copy(Operation *before, Value value, Value dest) {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(before);
-  Dims sizes = dims.of(value);
-  auto type = cast<RankedTensorType>(value.getType());
-  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
-  auto shape = nn::DimsAttr::get(b.getContext(), sizes);
-  auto made = kern::MapOp::create(
-      b, value.getLoc(), TypeRange{type}, ValueRange{value}, ValueRange{},
-      dest ? ValueRange{dest} : ValueRange{}, shape,
-      nn::DimsAttr::get(b.getContext(), Dims()),
-      b.getAffineMapArrayAttr({identity, identity}), b.getArrayAttr({shape}),
-      nullptr);
-  Block *block = b.createBlock(&made.getBody());
-  block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
-  kern::YieldOp::create(b, value.getLoc(), block->getArguments());
-  // The plan depends on the result's sizes too.
-  dims.set(made.getResult(0), sizes);
-  made->setAttr("kernel", b.getStringAttr(made.planKernel(dims)));
-  return made.getResult(0);
+  return copyGroup(b, dims, value, dest);
 }
 
 /// Whether the scan may write into this value's buffer: made beside the scan,

@@ -1,4 +1,5 @@
 // Values get places (PackSlots), groups become steps.
+#include "passes/lower/CopyGroup.h"
 #include "passes/lower/PackSlots.h"
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
@@ -68,22 +69,7 @@ Value Planner::copyBefore(Operation *op, Value value) {
       return copy;
     }
   b.setInsertionPoint(op);
-  Dims sizes = dims.of(value);
-  auto type = cast<RankedTensorType>(value.getType());
-  AffineMap identity = b.getMultiDimIdentityMap(type.getRank());
-  auto shape = nn::DimsAttr::get(b.getContext(), sizes);
-  auto copy = kern::MapOp::create(
-      b, value.getLoc(), TypeRange{type}, ValueRange{value}, ValueRange{},
-      ValueRange{}, shape, nn::DimsAttr::get(b.getContext(), Dims()),
-      b.getAffineMapArrayAttr({identity, identity}), b.getArrayAttr({shape}),
-      nullptr);
-  Block *block = b.createBlock(&copy.getBody());
-  block->addArgument(nn::storageType(type.getElementType()), value.getLoc());
-  kern::YieldOp::create(b, value.getLoc(), block->getArguments());
-  // The plan depends on the result's sizes too.
-  dims.set(copy.getResult(0), sizes);
-  copy->setAttr("kernel", b.getStringAttr(copy.planKernel(dims)));
-  return copy.getResult(0);
+  return copyGroup(b, dims, value);
 }
 
 /// Whether a value is a tensor that a scan carries, or a view of it.
