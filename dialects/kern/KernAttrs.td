@@ -26,8 +26,10 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
     operand walks as one were merged, `parallel` how many of them (the first)
     are the results'. `vector` is the loop that becomes vectors, and `steps`
     says how each operand moves along it: 0 not at all, 1 to its neighbour,
-    2 otherwise (a reduction's operand: 3 to every second). A matmul's plan says how many of its loops are `rows`. Where a map
-    reads across, `cross` is the loop along which such an operand's elements are
+    2 otherwise (a reduction's operand: 3 to every second). A matmul's plan says
+    how many of its loops are `rows`; of a map whose last loop is short, `rows`
+    indices of the loop before are one tile (0: it has one). Where a map reads
+    across, `cross` is the loop along which such an operand's elements are
     neighbours, and `steps` then says how each operand moves along that one.
     Everything else (sizes, strides, constants) is a parameter
     of the step, so groups with equal plans and bodies share one kernel.
@@ -44,7 +46,7 @@ def Kern_PlanAttr : AttrDef<Kern_Dialect, "Plan"> {
 
 def Kern_TileAttr : AttrDef<Kern_Dialect, "Tile"> {
   let mnemonic = "tile";
-  let summary = "How a matmul is cut into register tiles";
+  let summary = "How a product or a reduction over windows is cut into register tiles";
   let description = [{
     Each list is a ladder: as many steps of its first number as fit, then of
     the next. `rows` are rows of a register tile, `panels` how many panels of
@@ -54,6 +56,11 @@ def Kern_TileAttr : AttrDef<Kern_Dialect, "Tile"> {
     are fixed in the code (0: parameters of the step). With `partial`, the last
     panel may have less than its 16 columns. A CPU whose registers do not hold
     such a tile cuts it further.
+
+    In a reduction `rows` are results along the loop before the vectors', which
+    are combined side by side, the one panel is the vectors' loop, `depth` is the
+    whole innermost combined loop, and `steps` are the strides of each operand
+    along the results' loop and along the combined one.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$rows,
                         ArrayRefParameter<"int64_t">:$panels,

@@ -1,7 +1,7 @@
 // Sizes, plans, keys and step parameters of the groups. The emitters in
 // passes/lower/emitters read the parameters in the order written here.
 #include "dialects/kern/Kern.h"
-#include "dialects/kern/MatmulTile.h"
+#include "dialects/kern/RegisterTile.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/ADT/Hashing.h"
@@ -230,14 +230,23 @@ static int64_t crossLoopOf(MapOp op, const LoopNest &nest) {
   return -1;
 }
 
+/// Indices of the loop before a short last one that make a tile worth a step.
+static int64_t rowsOf(const LoopNest &nest, int64_t cross) {
+  const DimExpr &last = nest.sizes.back();
+  if (cross >= 0 || nest.sizes.size() < 2 || !last.isConstant() ||
+      last.constant() < 1 || last.constant() > 64)
+    return 0;
+  return kMapChunk / (int64_t)llvm::PowerOf2Ceil(last.constant());
+}
+
 std::string MapOp::planKernel(const nn::DimAnalysis &dims) {
   LoopNest nest = loopNestOf(*this, dims);
   int64_t loops = nest.sizes.size(), cross = crossLoopOf(*this, nest);
   SmallVector<int64_t> steps = stepsAlong(nest, loops - 1);
   if (cross >= 0)
     llvm::append_range(steps, stepsAlong(nest, cross));
-  auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1, /*rows=*/0,
-                            steps, cross);
+  auto plan = PlanAttr::get(getContext(), loops, loops, loops - 1,
+                            rowsOf(nest, cross), steps, cross);
   setPlanAttr(plan);
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -262,6 +271,8 @@ StepParameters MapOp::getStepParameters(const nn::DimAnalysis &dims) {
                                     cross < 0 ? kMapChunk : kCrossColumns);
   Dims extents(ArrayRef(nest.sizes).drop_back());
   step.parameters.push_back(chunks);
+  if (int64_t rows = rowsOf(nest, cross))
+    extents.back() = DimExpr::ceilDiv(extents.back(), rows);
   if (cross >= 0) {
     extents[cross] = DimExpr::ceilDiv(extents[cross], kCrossRows);
     step.parameters.push_back(extents[cross]);
@@ -332,9 +343,13 @@ std::string ReduceOp::planKernel(const nn::DimAnalysis &dims) {
   auto plan = PlanAttr::get(getContext(), nest.sizes.size(), nest.parallel,
                             vector, /*rows=*/0, steps, /*cross=*/-1);
   setPlanAttr(plan);
+  bool moves = !usesIndices(getBody()) && !usesIndices(getFinish());
+  if (moves && vector < nest.parallel)
+    if (TileAttr tile = chooseWindowTile(getContext(), nest, getIns().size()))
+      setTileAttr(tile);
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << "reduce " << plan << " ";
+  os << "reduce " << plan << " " << getTileAttr() << " ";
   printTypes(getIns(), os);
   os << "t:";
   for (Value table : getTables())
@@ -358,6 +373,10 @@ StepParameters ReduceOp::getStepParameters(const nn::DimAnalysis &dims) {
   bool rows = vectorLoopOf(*this, nest) >= nest.parallel;
   DimExpr chunks = rows ? parallel.back()
                         : DimExpr::ceilDiv(parallel.back(), kReduceChunk);
+  if (std::optional<TileAttr> tile = getTile()) {
+    parallel = parallel.drop_back();
+    chunks = DimExpr::ceilDiv(parallel.back(), lineOfWindows(*tile));
+  }
   step.tiles = product(parallel.drop_back()) * chunks;
   step.parameters.push_back(chunks);
   appendNest(nest, step);

@@ -65,6 +65,9 @@ def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
     Along an innermost loop that walks neighbours, 64 lanes combine element i
     into lane i mod 64, and the lanes fold as a tree of halves; otherwise the
     order is the loops' own. Both are independent of the CPU.
+
+    With a `tile`, the lanes are a channel block and neighbouring windows of a
+    line are combined side by side (depthwise convolution, pooling).
   }];
   let arguments = (ins Variadic<AnyRankedTensor>:$ins,
                        Variadic<AnyRankedTensor>:$tables,
@@ -73,7 +76,8 @@ def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
                        Nn_DimsAttr:$sizes, I64Attr:$parallel, Nn_DimsAttr:$symbols,
                        DenseI32ArrayAttr:$combiners,
                        AffineMapArrayAttr:$maps, ArrayAttr:$shapes,
-                       OptionalAttr<Kern_PlanAttr>:$plan);
+                       OptionalAttr<Kern_PlanAttr>:$plan,
+                       OptionalAttr<Kern_TileAttr>:$tile);
   let regions = (region SizedRegion<1>:$body, SizedRegion<1>:$finish);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
@@ -83,7 +87,7 @@ def Kern_ReduceOp : Kern_GroupOp<"reduce"> {
     (`dests` `(` $dests^ `:` type($dests) `)`)?
     `sizes` $sizes `parallel` $parallel `symbols` $symbols `combiners` $combiners
     `maps` $maps `shapes` $shapes
-    (`plan` $plan^)? attr-dict-with-keyword $body `finish` $finish `->` type($results)
+    (`plan` $plan^)? (`tile` $tile^)? attr-dict-with-keyword $body `finish` $finish `->` type($results)
   }];
   let hasVerifier = 1;
 }

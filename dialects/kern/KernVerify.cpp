@@ -286,6 +286,19 @@ static LogicalResult verifyCombiners(ReduceOp op, TypeRange combined) {
   return success();
 }
 
+static LogicalResult verifyTile(Operation *op, std::optional<TileAttr> tile,
+                                size_t steps) {
+  auto positive = [](ArrayRef<int64_t> ladder) {
+    return !ladder.empty() &&
+           llvm::all_of(ladder, [](int64_t size) { return size > 0; });
+  };
+  if (tile && (!positive(tile->getRows()) || !positive(tile->getPanels()) ||
+               !positive(tile->getDepth()) || tile->getSteps().size() != steps))
+    return op->emitOpError("expected a tile with ladders of positive sizes and ")
+           << steps << " steps, but got " << *tile;
+  return success();
+}
+
 LogicalResult ReduceOp::verify() {
   size_t loops = getSizes().getExprs().size(), parallel = getParallel();
   if (parallel > loops)
@@ -308,7 +321,13 @@ LogicalResult ReduceOp::verify() {
     return failure();
   llvm::append_range(finished, storagesOf(getExtras()));
   std::optional<PlanAttr> plan = getPlan();
+  if (getTile() && (!plan || plan->getParallel() < 2 ||
+                    plan->getVector() != plan->getParallel() - 1))
+    return emitOpError("expected a tile only with a plan whose vectors are the "
+                       "last of two or more parallel loops, but got ")
+           << *getTile();
   return success(
+      succeeded(verifyTile(*this, getTile(), 2 * getIns().size())) &&
       succeeded(verifyBody(*this, getFinish(), "finish", finished, parallel)) &&
       succeeded(verifyYield(*this, getFinish(), "finish",
                             storagesOf(getResults()))) &&
@@ -417,16 +436,8 @@ LogicalResult MatmulOp::verify() {
   if (tile.has_value() != (plan && !readsPanels(getRhs().getType())))
     return emitOpError("expected a tile with the plan of a product that reads "
                        "no encoded panels, and no other");
-  auto positive = [](ArrayRef<int64_t> ladder) {
-    return !ladder.empty() &&
-           llvm::all_of(ladder, [](int64_t size) { return size > 0; });
-  };
-  if (tile && (!positive(tile->getRows()) || !positive(tile->getPanels()) ||
-               !positive(tile->getDepth()) || tile->getSteps().size() != 3))
-    return emitOpError("expected a tile with ladders of positive sizes and "
-                       "three steps, but got ")
-           << *tile;
   return success(
+      succeeded(verifyTile(*this, tile, /*steps=*/3)) &&
       succeeded(verifyBody(*this, getEpilogue(), "epilogue", arguments,
                            /*loops=*/0)) &&
       succeeded(verifyYield(*this, getEpilogue(), "epilogue",

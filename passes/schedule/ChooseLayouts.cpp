@@ -51,6 +51,8 @@ private:
     // Conversions that meet vanish.
     if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
       return from.getInput();
+    if (Value constant = constantToBlocks(v))
+      return constant;
     return make<nn::ToBlocksOp>(v.getLoc(), elementOf(v), v);
   }
   Value fromBlocks(Location loc, Value v, int64_t channels) {
@@ -62,6 +64,7 @@ private:
     op->erase();
   }
   std::optional<std::vector<char>> bytesOf(Value v, uint64_t elements);
+  Value constantToBlocks(Value v);
 
   func::FuncOp program;
   nn::DimAnalysis dims;
@@ -83,6 +86,28 @@ std::optional<std::vector<char>> Layouts::bytesOf(Value v, uint64_t elements) {
   for (uint64_t i = 0; i < elements; ++i)
     all.insert(all.end(), bytes.begin(), bytes.end());
   return all;
+}
+
+/// Constant numbers per channel, [1, C, 1...], in blocks; null for other values.
+Value Layouts::constantToBlocks(Value v) {
+  Dims shape = dims.of(v);
+  if (auto reshape = v.getDefiningOp<nn::ReshapeOp>())
+    v = reshape.getInput();
+  if (!shape[1].isConstant() || product(shape) != shape[1] ||
+      !elementOf(v).isF32())
+    return {};
+  int64_t channels = shape[1].constant();
+  std::optional<std::vector<char>> bytes = bytesOf(v, channels);
+  if (!bytes)
+    return {};
+  int64_t blocks = (channels + kBlock - 1) / kBlock;
+  bytes->resize(blocks * kBlock * sizeof(float), 0);
+  SmallVector<int64_t> sizes(shape.size() + 1, 1);
+  sizes[1] = blocks;
+  sizes.back() = kBlock;
+  return pack::makeConstant(b, v.getLoc(),
+                            RankedTensorType::get(sizes, b.getF32Type()),
+                            std::move(*bytes));
 }
 
 bool Layouts::blockConv(nn::ConvOp conv) {

@@ -79,7 +79,7 @@ Value KernBuilder::reduce(Location loc, Type element, const ReduceSpec &spec,
       b.getI64IntegerAttr(spec.parallel),
       nn::DimsAttr::get(context, spec.symbols),
       b.getDenseI32ArrayAttr(combiners), b.getAffineMapArrayAttr(maps),
-      b.getArrayAttr({shapeAttr}), nullptr);
+      b.getArrayAttr({shapeAttr}), nullptr, nullptr);
   addBody(b, loc, op.getBody(), scalarTypes(*this, spec.ins, spec.tables), body);
   // The combined values have the types that the body yields.
   SmallVector<Type> types(

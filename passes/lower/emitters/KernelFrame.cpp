@@ -325,6 +325,19 @@ SmallVector<Value> KernelFrame::loop(
   return SmallVector<Value>(loop.getResults());
 }
 
+void KernelFrame::ladder(Value from, Value to, ArrayRef<int64_t> sizes,
+                         llvm::function_ref<void(Value at, int64_t size)> body) {
+  for (int64_t size : sizes) {
+    Value steps = arith::DivUIOp::create(b, loc, sub(to, from), index(size));
+    Value end = add(from, mul(steps, index(size)));
+    loop(from, end, size, {}, [&](Value i, ValueRange) {
+      body(i, size);
+      return SmallVector<Value>{};
+    });
+    from = end;
+  }
+}
+
 SmallVector<Value> KernelFrame::when(
     Value condition, ValueRange values,
     llvm::function_ref<SmallVector<Value>()> body) {

@@ -107,6 +107,9 @@ public:
   loop(mlir::Value lo, mlir::Value hi, int64_t step,
        mlir::ValueRange carried,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::Value, mlir::ValueRange)> body);
+  /// As many steps of each size as fit, one size after the other.
+  void ladder(mlir::Value from, mlir::Value to, llvm::ArrayRef<int64_t> sizes,
+              llvm::function_ref<void(mlir::Value at, int64_t size)> body);
 
   /// What `body` makes of `values` where the condition holds, else `values`.
   llvm::SmallVector<mlir::Value>

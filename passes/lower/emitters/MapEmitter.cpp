@@ -4,6 +4,8 @@
 //     for i in whole vectors   load or splat operands, body, store
 //     for what is left         the same under a mask, or on scalars
 //
+// Of a short last loop, a tile holds many indices of the loop before.
+//
 // Where the last loop strides through an operand whose neighbours lie along
 // another loop, a tile is a block of both, and the operand is loaded along that
 // one and turned:
@@ -29,6 +31,7 @@ public:
 private:
   void readRecord();
   void strips(ArrayRef<Value> tile);
+  void strip(ArrayRef<Value> outer, Value lo, Value hi);
   void squares(ArrayRef<Value> tile);
   void rectangle(ArrayRef<Value> tile);
   void turn(unsigned in, Value base, Value rows, Value columns);
@@ -135,15 +138,16 @@ void MapEmitter::strip(ArrayRef<Value> outer, ArrayRef<Value> bases, Value i,
   }
 }
 
-void MapEmitter::strips(ArrayRef<Value> tile) {
-  ArrayRef<Value> outer = tile.drop_back();
-  Value lo = f.mul(tile.back(), f.index(kern::kMapChunk));
-  Value hi = f.minimum(f.add(lo, f.index(kern::kMapChunk)), sizes.back());
+/// Elements lo .. hi of the last loop, in vectors and what is left.
+void MapEmitter::strip(ArrayRef<Value> outer, Value lo, Value hi) {
   SmallVector<Value> bases = basesAt(outer);
   auto run = [&](Value from, Value to, int64_t step, int64_t width, bool partial) {
-    f.forEach(from, to, step, [&](Value i) {
+    auto body = [&](Value i) {
       strip(outer, bases, i, width, partial ? f.sub(to, i) : Value());
-    });
+    };
+    // The invocations of a workgroup share the rows where a tile has many.
+    plan.getRows() ? f.KernelFrame::forEach(from, to, step, body)
+                   : f.forEach(from, to, step, body);
   };
   Value whole = f.add(lo, f.roundDown(f.sub(hi, lo), lanes));
   if (lanes > 1)
@@ -152,6 +156,21 @@ void MapEmitter::strips(ArrayRef<Value> tile) {
     run(whole, hi, lanes, lanes, true);
   else
     run(lanes > 1 ? whole : lo, hi, 1, 1, false);
+}
+
+void MapEmitter::strips(ArrayRef<Value> tile) {
+  SmallVector<Value> outer(tile.drop_back());
+  Value lo = f.mul(tile.back(), f.index(kern::kMapChunk));
+  Value hi = f.minimum(f.add(lo, f.index(kern::kMapChunk)), sizes.back());
+  int64_t rows = plan.getRows();
+  if (rows == 0)
+    return strip(outer, lo, hi);
+  Value first = f.mul(outer.back(), f.index(rows));
+  Value end = f.minimum(f.add(first, f.index(rows)), sizes[last - 1]);
+  f.forEach(first, end, 1, [&](Value row) {
+    outer.back() = row;
+    strip(outer, lo, hi);
+  });
 }
 
 /// The square of operand `in` from `base` on, `rows` of the cross loop by
@@ -255,6 +274,9 @@ void MapEmitter::squares(ArrayRef<Value> tile) {
 void MapEmitter::run() {
   readRecord();
   SmallVector<Value> extents(sizes.begin(), sizes.end() - 1);
+  if (int64_t rows = plan.getRows())
+    extents.back() =
+        arith::CeilDivUIOp::create(f.b, f.loc, extents.back(), f.index(rows));
   extents.push_back(chunks);
   if (f.facts.workgroup && plan.getCross() >= 0) {
     extents[plan.getCross()] = crossTiles;

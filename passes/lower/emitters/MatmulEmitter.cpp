@@ -23,9 +23,6 @@ public:
 
 private:
   void readRecord();
-  /// As many steps of each size as fit, one size after the other.
-  void ladder(Value from, Value to, ArrayRef<int64_t> sizes,
-              llvm::function_ref<void(Value at, int64_t size)> body);
   /// All rows of a block on `panels` panels; `columns` of their columns exist
   /// (null: all).
   void rowsOf(Value from, Value to, Value firstPanel, int64_t panels,
@@ -116,21 +113,6 @@ Value MatmulEmitter::strided(const Buffer &buffer, Value place, Value stride,
     return SmallVector<Value>{};
   });
   return f.load(stack, f.index(0), lanes);
-}
-
-void MatmulEmitter::ladder(
-    Value from, Value to, ArrayRef<int64_t> ladderSizes,
-    llvm::function_ref<void(Value at, int64_t size)> body) {
-  for (int64_t size : ladderSizes) {
-    Value steps =
-        arith::DivUIOp::create(f.b, f.loc, f.sub(to, from), f.index(size));
-    Value end = f.add(from, f.mul(steps, f.index(size)));
-    f.loop(from, end, size, {}, [&](Value i, ValueRange) {
-      body(i, size);
-      return SmallVector<Value>{};
-    });
-    from = end;
-  }
 }
 
 SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
@@ -265,7 +247,7 @@ void MatmulEmitter::cutTile(Value r0, int64_t count, Value firstPanel,
 
 void MatmulEmitter::rowsOf(Value from, Value to, Value firstPanel,
                            int64_t panels, Value columns) {
-  ladder(from, to, tile.getRows(), [&](Value r0, int64_t count) {
+  f.ladder(from, to, tile.getRows(), [&](Value r0, int64_t count) {
     cutTile(r0, count, firstPanel, panels, columns);
   });
 }
@@ -303,7 +285,7 @@ void MatmulEmitter::run() {
     if (tile.getPartial())
       whole = f.minimum(last, arith::DivUIOp::create(f.b, f.loc, columnCount,
                                                      f.index(kern::kBlock)));
-    ladder(first, whole, tile.getPanels(), [&](Value p, int64_t panels) {
+    f.ladder(first, whole, tile.getPanels(), [&](Value p, int64_t panels) {
       rowsOf(from, to, p, panels, nullptr);
     });
     if (tile.getPartial())

@@ -3,6 +3,9 @@
 //   rows     the innermost combined loop walks neighbours: element i goes to
 //            lane i mod 64, the lanes fold as a tree of halves (64, 32, ... 1)
 //   columns  lanes are neighbouring results, each combined in loop order
+//   windows  the same with channel blocks as lanes; neighbours on a line share
+//            what they read
+#include "dialects/kern/RegisterTile.h"
 #include "passes/lower/emitters/KernelFrame.h"
 
 using namespace mlir;
@@ -25,6 +28,7 @@ private:
   void readRecord();
   void rows(ArrayRef<Value> tile);
   void columns(ArrayRef<Value> tile);
+  void windows(ArrayRef<Value> tile);
 
   /// Where an access stands at these loop indices (null: not moved).
   Value place(unsigned access, ArrayRef<Value> indices);
@@ -39,6 +43,9 @@ private:
   SmallVector<Value> identities(int64_t width);
   void column(ArrayRef<Value> tile, Value at, int64_t width, int64_t vectors,
               Value count);
+  /// `count` neighbours on a line, from `at` on, in `width` channels.
+  void neighbours(ArrayRef<Value> outer, Value at, Value channel, int64_t width,
+                  int64_t count);
 
   KernelFrame &f;
   kern::ReduceOp op;
@@ -236,6 +243,101 @@ void ReduceEmitter::columns(ArrayRef<Value> tile) {
     run(hi, 1, 1, false);
 }
 
+void ReduceEmitter::neighbours(ArrayRef<Value> outer, Value at, Value channel,
+                               int64_t width, int64_t count) {
+  kern::TileAttr tile = *op.getTile();
+  unsigned line = plan.getParallel() - 2, inner = plan.getLoops() - 1;
+  SmallVector<Value> start;
+  for (int64_t n = 0; n < count; ++n)
+    llvm::append_range(start, identities(width));
+  size_t each = start.size() / count;
+  SmallVector<Value> indices(outer);
+  indices.append({at, channel});
+  body.width = width;
+  // The combined loops, outermost first; the innermost is written out. Strides
+  // are fixed, so what neighbours share is loaded once.
+  std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
+      [&](unsigned loop, ValueRange carried) -> SmallVector<Value> {
+    if (loop < inner)
+      return f.loop(f.index(0), sizes[loop], 1, carried,
+                    [&](Value i, ValueRange sums) {
+                      indices.push_back(i);
+                      SmallVector<Value> r = nest(loop + 1, sums);
+                      indices.pop_back();
+                      return r;
+                    });
+    SmallVector<Value> sums(carried), bases;
+    for (size_t a = 0; a < ins.size(); ++a) {
+      ArrayRef<Value> fixed(indices);
+      Value base = place(a, fixed.take_front(line));
+      base = f.add(base, f.mul(at, f.index(tile.getSteps()[2 * a])));
+      if (plan.getSteps()[a])
+        base = f.add(base, channel);
+      for (unsigned d = line + 2; d < inner; ++d)
+        base = f.add(base, f.mul(indices[d], accesses[a].strides[d]));
+      bases.push_back(base);
+    }
+    for (int64_t k = 0; k < tile.getDepth()[0]; ++k)
+      for (int64_t n = 0; n < count; ++n) {
+        SmallVector<Value> arguments;
+        for (auto [a, buffer] : llvm::enumerate(ins)) {
+          ArrayRef<int64_t> steps = tile.getSteps().slice(2 * a, 2);
+          Value where = f.add(bases[a], f.index(n * steps[0] + k * steps[1]));
+          arguments.push_back(
+              f.load(buffer, where, plan.getSteps()[a] ? width : 1));
+        }
+        SmallVector<Value> values = body.write(op.getBody(), arguments);
+        for (Value &v : values)
+          v = fused ? body.widenProduct(v) : body.widen(v);
+        MutableArrayRef<Value> sum =
+            MutableArrayRef(sums).slice(n * each, each);
+        if (fused)
+          sum[0] = fuseProduct(f, sum[0], values[0]);
+        else
+          llvm::copy(combineAll(SmallVector<Value>(sum), values), sum.begin());
+      }
+    return sums;
+  };
+  SmallVector<Value> combined = nest(line + 2, start);
+  for (int64_t n = 0; n < count; ++n) {
+    indices[line] = f.add(at, f.index(n));
+    finishAt(indices, ArrayRef(combined).slice(n * each, each), width);
+  }
+}
+
+void ReduceEmitter::windows(ArrayRef<Value> where) {
+  kern::TileAttr tile = *op.getTile();
+  unsigned line = plan.getParallel() - 2;
+  Value length = f.index(kern::lineOfWindows(tile));
+  Value from = f.mul(where.back(), length);
+  Value to = f.minimum(f.add(from, length), sizes[line]);
+  ArrayRef<Value> outer = where.drop_back();
+  SmallVector<Type> types(valueTypes);
+  for (const Buffer &b : llvm::concat<Buffer>(ins, results))
+    types.push_back(b.element);
+  int64_t lanes = std::min(f.lanesFor(types), kern::kBlock);
+  if (lanes == 1) {
+    f.loop(from, to, 1, {}, [&](Value at, ValueRange) {
+      SmallVector<Value> indices(outer);
+      indices.append({at, f.index(0)});
+      columns(indices);
+      return SmallVector<Value>{};
+    });
+    return;
+  }
+  // Sums, as many operands and the vector they share fill the registers.
+  int64_t most = f.facts.registers / 2 - 1;
+  f.ladder(from, to, tile.getRows(), [&](Value at, int64_t results) {
+    int64_t parts = llvm::divideCeil(results, most);
+    for (int64_t c = 0; c < kern::kBlock; c += lanes)
+      for (int64_t part = 0, n = 0; part < parts; ++part) {
+        int64_t count = llvm::divideCeil(results - n, parts - part);
+        neighbours(outer, f.add(at, f.index(n)), f.index(c), lanes, count);
+        n += count;
+      }
+  });
+}
+
 void ReduceEmitter::rows(ArrayRef<Value> tile) {
   unsigned parallel = plan.getParallel();
   RowCombiner row;
@@ -260,11 +362,12 @@ void ReduceEmitter::rows(ArrayRef<Value> tile) {
 
 void ReduceEmitter::run() {
   readRecord();
-  SmallVector<Value> extents(sizes.begin(), sizes.begin() + plan.getParallel() - 1);
+  unsigned outer = plan.getParallel() - (op.getTile() ? 2 : 1);
+  SmallVector<Value> extents(sizes.begin(), sizes.begin() + outer);
   extents.push_back(chunks);
   bool isRows = plan.getVector() >= plan.getParallel();
   f.forEachTile(extents, [&](ArrayRef<Value> tile) {
-    isRows ? rows(tile) : columns(tile);
+    isRows ? rows(tile) : op.getTile() ? windows(tile) : columns(tile);
   });
 }
 

@@ -546,8 +546,25 @@ func.func @rows_whose_pass_forgets_the_element(%x: tensor<4xf32>) {
 
 // -----
 
+func.func @a_tile_of_windows_needs_lanes(%x: tensor<4x8xf32>) {
+  // expected-error @below {{expected a tile only with a plan whose vectors are the last of two or more parallel loops, but got #kern.tile<rows = [4]}}
+  %y = kern.reduce ins(%x : tensor<4x8xf32>) sizes <4, 8> parallel 1 symbols <> combiners [0]
+      maps [affine_map<(i, j) -> (i, j)>, affine_map<(i) -> (i)>] shapes [#nn.dims<4>]
+      plan <loops = 2, parallel = 1, vector = 1, rows = 0, steps = [1, 0]>
+      tile <rows = [4], panels = [1], depth = [8], steps = [8, 1], partial = false> {
+  ^bb0(%x0: f32):
+    kern.yield %x0 : f32
+  } finish {
+  ^bb0(%sum: f32):
+    kern.yield %sum : f32
+  } -> tensor<4xf32>
+  return
+}
+
+// -----
+
 func.func @a_tile_has_sizes(%a: tensor<4x8xf32>, %b: tensor<8x16xf32>) {
-  // expected-error @below {{expected a tile with ladders of positive sizes and three steps, but got #kern.tile<rows = [0]}}
+  // expected-error @below {{expected a tile with ladders of positive sizes and 3 steps, but got #kern.tile<rows = [0]}}
   %y = kern.matmul %a, %b : tensor<4x8xf32>, tensor<8x16xf32>
       sizes <4, 1, 16, 8> rows 1 reductions 1 columns <16> symbols <>
       maps [affine_map<(m, p, c, k) -> (m, k)>, affine_map<(m, p, c, k) -> (k, p * 16 + c)>,

@@ -49,3 +49,16 @@ func.func @what_is_no_convolution_stays(%x: tensor<1x32x8x8xf32>) -> tensor<1x32
   %r = nn.relu %x : (tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32>
   return %r : tensor<1x32x8x8xf32>
 }
+
+// Numbers per channel become a constant of blocks, zeros behind the last one.
+// CHECK-LABEL: func @numbers_per_channel_are_packed
+// CHECK:         pack.constant(dense<{{\[\[\[\[\[1.000000e\+00, .*, 0.000000e\+00\]\]\]\]\]}}> : tensor<1x1x1x1x16xf32>)
+// CHECK-NOT:     nn.to_blocks
+// CHECK:         nn.mul
+func.func @numbers_per_channel_are_packed(%x: tensor<1x3x8x8xf32>) -> tensor<1x3x8x8xf32> {
+  %w = pack.constant(dense<0.5> : tensor<3x3x3x3xf32>) : tensor<3x3x3x3xf32>
+  %s = pack.constant(dense<[[[1.0]], [[2.0]], [[3.0]]]> : tensor<3x1x1xf32>) : tensor<3x1x1xf32>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x3x8x8xf32>, tensor<3x3x3x3xf32>) -> tensor<1x3x8x8xf32>
+  %b = nn.mul %a, %s : (tensor<1x3x8x8xf32>, tensor<3x1x1xf32>) -> tensor<1x3x8x8xf32>
+  return %b : tensor<1x3x8x8xf32>
+}

@@ -49,10 +49,10 @@ func.func @what_is_computed_is_code(%x: tensor<8xf32>, %h: tensor<8xf16>) -> (te
 // A splat, neighbours and a stride are three ways to load.
 // CHECK-LABEL: func @the_step_along_the_vector_loop_is_code
 func.func @the_step_along_the_vector_loop_is_code(%x: tensor<8x64xf32>, %b: tensor<64xf32>, %c: tensor<8x1xf32>, %t: tensor<64x8xf32>) -> (tensor<8x64xf32>, tensor<8x64xf32>, tensor<8x64xf32>) {
-  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [1, 1, 1]>
+  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 32, steps = [1, 1, 1]>
   // CHECK-SAME: kernel = "[[ROW:map_f32_[0-9a-f]+]]"
   %0 = nn.add %x, %b : (tensor<8x64xf32>, tensor<64xf32>) -> tensor<8x64xf32>
-  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [1, 0, 1]>
+  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 32, steps = [1, 0, 1]>
   // CHECK-NOT: kernel = "[[ROW]]"
   %1 = nn.add %x, %c : (tensor<8x64xf32>, tensor<8x1xf32>) -> tensor<8x64xf32>
   // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [2, 1, 1, 2], cross = 0>
@@ -97,7 +97,37 @@ func.func @products_of_one_tile_share_a_kernel(%x: tensor<28x64xf32>, %w: tensor
 // Its loops are what the body sees: none is merged.
 // CHECK-LABEL: func @a_body_that_sees_indices_keeps_its_loops
 func.func @a_body_that_sees_indices_keeps_its_loops(%x: tensor<4x8x8xf32>) -> tensor<4x8x8xf32> {
-  // CHECK: plan <loops = 3, parallel = 3, vector = 2, rows = 0, steps = [1, 1]>
+  // CHECK: plan <loops = 3, parallel = 3, vector = 2, rows = 256, steps = [1, 1]>
   %0 = nn.trilu %x {upper = true} : (tensor<4x8x8xf32>) -> tensor<4x8x8xf32>
   return %0 : tensor<4x8x8xf32>
+}
+
+// Many indices of the loop before a short one are a tile; a long one is enough.
+// CHECK-LABEL: func @a_short_loop_shares_its_tile
+func.func @a_short_loop_shares_its_tile(%x: tensor<4x96x16xf32>, %s: tensor<4x1x16xf32>, %y: tensor<4x96xf32>, %t: tensor<96xf32>) -> (tensor<4x96x16xf32>, tensor<4x96xf32>) {
+  // CHECK: plan <loops = 3, parallel = 3, vector = 2, rows = 128, steps = [1, 1, 1]>
+  %0 = nn.mul %x, %s : (tensor<4x96x16xf32>, tensor<4x1x16xf32>) -> tensor<4x96x16xf32>
+  // CHECK: plan <loops = 2, parallel = 2, vector = 1, rows = 0, steps = [1, 1, 1]>
+  %1 = nn.mul %y, %t : (tensor<4x96xf32>, tensor<96xf32>) -> tensor<4x96xf32>
+  return %0, %1 : tensor<4x96x16xf32>, tensor<4x96xf32>
+}
+
+// Windows of channel blocks: neighbours on a line share what they read. Its
+// stride decides the code, and a stride along channels is no block.
+// CHECK-LABEL: func @windows_of_blocks_have_a_tile
+func.func @windows_of_blocks_have_a_tile(%x: tensor<1x2x10x30x16xf32>, %w: tensor<2x3x3x16xf32>) -> (tensor<1x2x8x28x16xf32>, tensor<1x2x8x14x16xf32>) {
+  // CHECK: kern.reduce
+  // CHECK-SAME: tile <rows = [14], panels = [1], depth = [3], steps = [16, 16, 0, 16], partial = false>
+  %0 = nn.depthwise_conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>} : (tensor<1x2x10x30x16xf32>, tensor<2x3x3x16xf32>) -> tensor<1x2x8x28x16xf32>
+  // CHECK: kern.reduce
+  // CHECK-SAME: tile <rows = [14], panels = [1], depth = [3], steps = [32, 16, 0, 16], partial = false>
+  %1 = nn.depthwise_conv %x, %w {strides = array<i64: 1, 2>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>} : (tensor<1x2x10x30x16xf32>, tensor<2x3x3x16xf32>) -> tensor<1x2x8x14x16xf32>
+  return %0, %1 : tensor<1x2x8x28x16xf32>, tensor<1x2x8x14x16xf32>
+}
+
+// CHECK-LABEL: func @a_plain_reduction_has_no_tile
+// CHECK-NOT:     tile <
+func.func @a_plain_reduction_has_no_tile(%x: tensor<4x8x64xf32>) -> tensor<4x64xf32> {
+  %0 = nn.reduce %x {kind = #nn.reduce<sum>, axes = array<i64: 1>, keepdims = false} : (tensor<4x8x64xf32>) -> tensor<4x64xf32>
+  return %0 : tensor<4x64xf32>
 }

@@ -1,4 +1,4 @@
-#include "dialects/kern/MatmulTile.h"
+#include "dialects/kern/RegisterTile.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -104,4 +104,33 @@ DimExpr kern::rowsOfBlock(const MatmulNest &nest, TileAttr tile) {
   int64_t tiles = std::max<int64_t>((all.constant() + tall - 1) / tall, 1);
   int64_t most = rows.constant() / tall, blocks = (tiles + most - 1) / most;
   return (tiles + blocks - 1) / blocks * tall;
+}
+
+/// Steps of a window's line that are written out.
+static constexpr int64_t kLongestLine = 16;
+
+TileAttr kern::chooseWindowTile(MLIRContext *context, const LoopNest &nest,
+                                size_t ins) {
+  unsigned inner = nest.sizes.size() - 1;
+  if (nest.parallel < 2 || !nest.sizes[nest.parallel - 1].isConstant(kBlock) ||
+      !nest.sizes[inner].isConstant() ||
+      nest.sizes[inner].constant() > kLongestLine)
+    return {};
+  unsigned line = nest.parallel - 2;
+  SmallVector<int64_t> steps;
+  for (const LinearAccess &a : ArrayRef(nest.accesses).take_front(ins)) {
+    if (stepClass(a.strides[nest.parallel - 1]) == 2)
+      return {};
+    for (unsigned loop : {line, inner}) {
+      if (!a.strides[loop].isConstant())
+        return {};
+      steps.push_back(a.strides[loop].constant());
+    }
+  }
+  SmallVector<int64_t> lengths = {kTallest, 4, 1};
+  if (nest.sizes[line].isConstant())
+    lengths = evenly(nest.sizes[line].constant(), kTallest);
+  return TileAttr::get(context, lengths, /*panels=*/{1},
+                       /*depth=*/{nest.sizes[inner].constant()}, steps,
+                       /*partial=*/false);
 }
