@@ -17,6 +17,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
+  contrib      test/e2e/contrib_test.py (operators of onnxruntime)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)
 
@@ -186,7 +187,7 @@ def suites(build, suite):
                    "--suite", suite]
     for name in ("compile", "objects", "program"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
-    for name in ("quant", "scan", "control", "gpu"):
+    for name in ("quant", "scan", "control", "contrib", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

@@ -40,9 +40,13 @@ static LogicalResult translateIdentity(NodeContext &node) {
 
 static LogicalResult translateDropout(NodeContext &node) {
   std::optional<DimExpr> training = node.oneInt(2);
-  if (node.has(2) && !(training && training->isConstant(0)))
-    return node.error() << "training_mode is not compiled; export the model "
-                           "for inference";
+  std::optional<std::vector<double>> ratio;
+  if (node.has(1))
+    ratio = node.constantFloats(1);
+  bool dropsNone = ratio && ratio->size() == 1 && ratio->front() == 0;
+  if (node.has(2) && !(training && training->isConstant(0)) && !dropsNone)
+    return node.error() << "training_mode is not compiled but with a ratio of "
+                           "0; export the model for inference";
   if (failed(node.yield(node.in(0))))
     return failure();
   if (!node.node.hasOutput(1))
@@ -50,6 +54,19 @@ static LogicalResult translateDropout(NodeContext &node) {
   Value ones = node.scalar(node.builder.getI1Type(), 1);
   return node.yield(node.make<nn::ExpandOp>(node.builder.getI1Type(), ones,
                                             node.dimsAttr(node.dims(0))), 1);
+}
+
+/// ai.onnx.ml: 1 above the threshold, else 0.
+static LogicalResult translateBinarizer(NodeContext &node) {
+  Type element = node.element(0);
+  if (!element)
+    return failure();
+  Value threshold =
+      node.scalar(element, node.node.getFloat("threshold", 0));
+  return node.yield(node.cast(
+      node.make<nn::CompareOp>(node.builder.getI1Type(), node.in(0), threshold,
+                               nn::Predicate::Gt),
+      element));
 }
 
 static LogicalResult translateMod(NodeContext &node) {
@@ -345,6 +362,7 @@ void onnx::addElementwiseTranslators(TranslatorTable &t) {
   t["IsNaN"] = translateIsNan;
   t["Identity"] = translateIdentity;
   t["Dropout"] = translateDropout;
+  t["ai.onnx.ml::Binarizer"] = translateBinarizer;
   t["Cast"] = translateCast;
   t["CastLike"] = translateCastLike;
   t["BitCast"] = translateBitCast;

@@ -678,6 +678,8 @@ const TranslatorTable &onnx::translators() {
     addChoiceTranslators(t);
     addSamplingTranslators(t);
     addSignalTranslators(t);
+    addAttentionTranslators(t);
+    addNgramTranslators(t);
     return t;
   }();
   return table;

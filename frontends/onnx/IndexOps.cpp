@@ -21,6 +21,21 @@ template <typename Op> static LogicalResult gatherAlongAxis(NodeContext &node) {
   return node.yield(node.make<Op>(node.element(0), data, node.in(1), *axis));
 }
 
+/// ai.onnx.ml: columns of the last dimension; a vector is one row.
+static LogicalResult translateArrayFeatureExtractor(NodeContext &node) {
+  Value x = node.in(0), columns = node.in(1);
+  if (!x || !columns)
+    return failure();
+  Dims sizes = node.dims(0), wanted = node.dims(1);
+  if (sizes.empty())
+    return node.error() << "expected an operand of rank 1 or more";
+  if (sizes.size() == 1)
+    x = node.reshape(x, {1, sizes[0]});
+  columns = node.reshape(columns, {product(wanted)});
+  return node.yield(node.make<nn::GatherOp>(
+      node.element(0), x, columns, (int64_t)node.dimsOf(x).size() - 1));
+}
+
 static LogicalResult translateGatherNd(NodeContext &node) {
   int64_t batch = node.node.getInt("batch_dims", 0);
   if (batch < 0 || batch > node.rank(0))
@@ -491,6 +506,7 @@ void onnx::addIndexTranslators(TranslatorTable &t) {
   t["Gather"] = gatherAlongAxis<nn::GatherOp>;
   t["GatherElements"] = gatherAlongAxis<nn::GatherElementsOp>;
   t["GatherND"] = translateGatherNd;
+  t["ai.onnx.ml::ArrayFeatureExtractor"] = translateArrayFeatureExtractor;
   t["OneHot"] = translateOneHot;
   t["ReverseSequence"] = translateReverseSequence;
   t["Trilu"] = translateTrilu;

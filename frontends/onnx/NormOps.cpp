@@ -181,18 +181,47 @@ static LogicalResult translateSkipSimplifiedLayerNorm(NodeContext &node) {
 
 //===- Over channels and groups -------------------------------------------===//
 
+/// training_mode: mean and variance become those of operand 0, results 1 and 2
+/// the given ones moved towards them.
+static LogicalResult batchStatistics(NodeContext &node, Type wide, Value &mean,
+                                     Value &variance) {
+  Value x = node.cast(node.in(0), wide);
+  SmallVector<int64_t> axes = {0};
+  for (int64_t i = 2; i < node.rank(0); ++i)
+    axes.push_back(i);
+  Value centre = reduceMean(node, x, axes);
+  Value off = node.make<nn::SubOp>(wide, x, centre);
+  Value spread =
+      reduceMean(node, node.make<nn::MulOp>(wide, off, off), axes);
+  float kept = node.node.getFloat("momentum", 0.9f);
+  size_t result = 1;
+  for (auto [given, found] : {std::pair(&mean, centre), {&variance, spread}}) {
+    found = node.reshape(found, node.dimsOf(*given));
+    Type type = node.elementOf(*given);
+    Value moved = node.make<nn::AddOp>(
+        wide,
+        node.make<nn::MulOp>(wide, node.cast(*given, wide),
+                             node.scalar(wide, kept)),
+        node.make<nn::MulOp>(wide, found, node.scalar(wide, 1 - kept)));
+    if (failed(node.yield(node.cast(moved, type), result++)))
+      return failure();
+    *given = found;
+  }
+  return success();
+}
+
 /// x * a + b with a = scale / sqrt(var + epsilon) and b = bias - mean * a, both
 /// one number per channel.
 static LogicalResult translateBatchNormalization(NodeContext &node) {
-  if (node.node.getInt("training_mode", 0))
-    return node.error() << "training_mode 1 is not compiled; export the model "
-                           "for inference";
   Value x = node.in(0), mean = node.in(3), variance = node.in(4);
   if (!x || !mean || !variance)
     return failure();
   Type own = node.element(0), wide = node.element(4);
   if (wide.getIntOrFloatBitWidth() < 32)
     wide = node.builder.getF32Type();
+  if (node.node.getInt("training_mode", 0) &&
+      failed(batchStatistics(node, wide, mean, variance)))
+    return failure();
   Value shifted = node.make<nn::AddOp>(
       wide, node.cast(variance, wide),
       node.scalar(wide, node.node.getFloat("epsilon", 1e-5f)));

@@ -122,6 +122,8 @@ void addRnnTranslators(TranslatorTable &table);
 void addChoiceTranslators(TranslatorTable &table);
 void addSamplingTranslators(TranslatorTable &table);
 void addSignalTranslators(TranslatorTable &table);
+void addAttentionTranslators(TranslatorTable &table);
+void addNgramTranslators(TranslatorTable &table);
 
 /// Follows integer tensors that describe shapes. True if the node's results
 /// are known now and need no operation.

@@ -71,10 +71,24 @@ static LogicalResult translateGemm(NodeContext &node) {
   return node.yield(y);
 }
 
+/// The first dimension behind all others but the last.
+static Value firstBehindBatch(NodeContext &node, Value v) {
+  SmallVector<int64_t> permutation;
+  int64_t rank = node.dimsOf(v).size();
+  if (!v || rank < 3)
+    return v;
+  for (int64_t i = 1; i < rank - 1; ++i)
+    permutation.push_back(i);
+  permutation.append({0, rank - 1});
+  return node.transpose(v, permutation);
+}
+
 static LogicalResult translateFusedMatMul(NodeContext &node) {
-  if (node.node.getInt("transBatchA", 0) || node.node.getInt("transBatchB", 0))
-    return node.error() << "transBatchA and transBatchB are not compiled yet";
   Value a = node.in(0), b = node.in(1);
+  if (node.node.getInt("transBatchA", 0))
+    a = firstBehindBatch(node, a);
+  if (node.node.getInt("transBatchB", 0))
+    b = firstBehindBatch(node, b);
   if (node.node.getInt("transA", 0))
     a = swapLast(node, a);
   if (node.node.getInt("transB", 0))
@@ -104,6 +118,44 @@ std::optional<std::string> letters(StringRef term, size_t rank) {
   return result.size() == rank ? std::optional(result) : std::nullopt;
 }
 } // namespace
+
+/// A letter twice in a term takes the diagonal: [.., n, n] as [.., n * n], of
+/// which each n + 1st.
+static Value diagonal(NodeContext &node, Value v, std::string &term) {
+  for (size_t i = 0; v && i < term.size(); ++i) {
+    size_t second = term.find(term[i], i + 1);
+    if (second == std::string::npos)
+      continue;
+    Dims dims = node.dimsOf(v), flat;
+    if (!dims[i].isConstant() || dims[i] != dims[second]) {
+      node.error() << "expected constant, equal sizes for the letter '"
+                   << term[i] << "' of a term, but got " << dims[i].str()
+                   << " and " << dims[second].str();
+      return {};
+    }
+    int64_t n = dims[i].constant();
+    SmallVector<int64_t> permutation;
+    std::string kept;
+    for (size_t j = 0; j < term.size(); ++j)
+      if (j != i && j != second) {
+        permutation.push_back(j);
+        flat.push_back(dims[j]);
+        kept += term[j];
+      }
+    permutation.append({(int64_t)i, (int64_t)second});
+    Dims starts(flat.size() + 1, 0), shape = flat;
+    flat.push_back(n * n);
+    shape.push_back(n);
+    SmallVector<int64_t> steps(flat.size(), 1);
+    steps.back() = n + 1;
+    v = node.make<nn::SliceOp>(
+        node.elementOf(v), node.reshape(node.transpose(v, permutation), flat),
+        node.dimsAttr(starts), ArrayRef<int64_t>(steps), node.dimsAttr(shape));
+    term = kept + term[i];
+    i = -1; // from the start of what is left
+  }
+  return v;
+}
 
 /// Einsum as products of broadcast operands and one sum; two operands with a
 /// summed letter in common become a matrix product.
@@ -143,12 +195,12 @@ static LogicalResult translateEinsum(NodeContext &node) {
       if (count == 1 && !llvm::isDigit(c))
         result += c;
   }
-  // A letter twice in one term takes the diagonal; only seen in tests.
-  for (const std::string &l : names)
-    for (char c : l)
-      if (llvm::count(l, c) > 1)
-        return node.error() << "a repeated letter in a term ('" << l
-                            << "') is not compiled yet";
+  SmallVector<Value> operands;
+  for (size_t i = 0; i < names.size(); ++i) {
+    operands.push_back(diagonal(node, node.in(i), names[i]));
+    if (!operands[i])
+      return failure();
+  }
 
   Type element = node.element(0);
   // All letters: the result's first, then the summed ones.
@@ -186,8 +238,8 @@ static LogicalResult translateEinsum(NodeContext &node) {
                 names[1].find(c) != std::string::npos;
       k += c;
     }
-    Value a = node.in(0), b = node.in(1);
-    if (common && !k.empty() && a && b) {
+    Value a = operands[0], b = operands[1];
+    if (common && !k.empty()) {
       std::map<char, DimExpr> size;
       for (auto [v, l] : {std::pair(a, names[0]), std::pair(b, names[1])}) {
         Dims dims = node.dimsOf(v);
@@ -224,9 +276,7 @@ static LogicalResult translateEinsum(NodeContext &node) {
 
   Value total;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (!node.in(i))
-      return failure();
-    Value v = arrange(node.in(i), names[i], all + summed);
+    Value v = arrange(operands[i], names[i], all + summed);
     total = total ? node.make<nn::MulOp>(element, total, v) : v;
   }
   if (!summed.empty()) {

@@ -323,6 +323,104 @@ static LogicalResult translateDynamicQuantizeMatMul(NodeContext &node) {
   return node.yield(toReal(node, product, q.scale, node.in(2), bias));
 }
 
+//===- onnxruntime's element-wise and lookup --------------------------------===//
+
+/// A, its scale and zero point, B, its scale and zero point, then those of the
+/// result: in float.
+template <typename Op> static LogicalResult translateQLinear(NodeContext &node) {
+  Type f32 = node.builder.getF32Type();
+  auto parameter = [&](size_t i) {
+    Value v = node.in(i);
+    return v ? asScalar(node, v).value_or(v) : v;
+  };
+  auto real = [&](size_t i) {
+    Value v = node.cast(node.in(i), f32);
+    if (!isZero(node, i + 2))
+      v = node.make<nn::SubOp>(f32, v, node.cast(parameter(i + 2), f32));
+    return node.make<nn::MulOp>(f32, v, parameter(i + 1));
+  };
+  Value y = node.make<Op>(f32, real(0), real(3));
+  Type element = node.element(0);
+  if (!node.has(7))
+    return node.yield(
+        node.make<nn::QuantizeOp>(element, y, parameter(6), nullptr));
+  return node.yield(
+      node.make<nn::QuantizeOp>(element, y, parameter(6), parameter(7)));
+}
+
+/// Bytes that hold several numbers each, low bits first, along the last
+/// dimension.
+static Value unpackBytes(NodeContext &node, Value v, int64_t bits) {
+  if (!v || bits == 8)
+    return v;
+  Type u8 = node.elementOf(v);
+  Dims shape = node.dimsOf(v), apart = shape;
+  apart.push_back(1);
+  SmallVector<Value> fields;
+  for (int64_t low = 0; low < 8; low += bits) {
+    Value field = node.make<nn::ShiftRightOp>(u8, v, node.scalar(u8, low));
+    field =
+        node.make<nn::AndOp>(u8, field, node.scalar(u8, (1 << bits) - 1));
+    fields.push_back(node.reshape(field, apart));
+  }
+  shape.back() *= DimExpr(8 / bits);
+  return node.reshape(node.make<nn::ConcatOp>(u8, fields, shape.size()), shape);
+}
+
+/// onnxruntime: rows of a table that blocks of numbers share a scale of; data,
+/// indices, scales, [zero points]. Only the rows asked for are dequantized.
+static LogicalResult translateGatherBlockQuantized(NodeContext &node) {
+  Value data = node.in(0), indices = node.in(1), scales = node.in(2);
+  if (!data || !indices || !scales)
+    return failure();
+  int64_t rank = node.rank(0), bits = node.node.getInt("bits", 4);
+  int64_t block = node.node.getInt("block_size", 128);
+  FailureOr<int64_t> axis =
+      node.axis(node.node.getInt("gather_axis", 0), rank);
+  FailureOr<int64_t> along =
+      node.axis(node.node.getInt("quantize_axis", 1), rank);
+  if (failed(axis) || failed(along))
+    return failure();
+  bool bytes = node.element(0).isUnsignedInteger(8);
+  if (block < 16 || (bits != 2 && bits != 4 && bits != 8) || *axis == *along ||
+      (bytes && bits < 8 && *axis == rank - 1))
+    return node.error() << "expected a block_size of 16 or more, 2, 4 or 8 "
+                           "bits, and a gather_axis that is neither "
+                           "quantize_axis nor that of packed bytes, but got "
+                        << block << ", " << bits << ", " << *axis << " and "
+                        << *along;
+  auto rows = [&](Value v) {
+    return node.make<nn::GatherOp>(node.elementOf(v), v, indices, *axis);
+  };
+  Type result = node.elementOf(scales);
+  Value codes = rows(data), scale = rows(scales);
+  if (bytes)
+    codes = unpackBytes(node, codes, bits);
+  if (!codes || !scale)
+    return failure();
+  Dims sizes = node.dimsOf(codes), few = node.dimsOf(scale);
+  int64_t to = *along + (*along > *axis ? node.rank(1) - 1 : 0);
+  Value y = node.cast(codes, result);
+  if (node.has(3)) {
+    Value zero = rows(node.in(3));
+    if (bytes && bits < 8) {
+      // Those of the last byte may be more than there are blocks.
+      SmallVector<int64_t> steps(few.size(), 1);
+      zero = node.make<nn::SliceOp>(
+          node.elementOf(zero), unpackBytes(node, zero, bits),
+          node.dimsAttr(Dims(few.size(), 0)), ArrayRef<int64_t>(steps),
+          node.dimsAttr(few));
+    }
+    zero = repeatBlocks(node, node.cast(zero, result), sizes, to, block);
+    y = node.make<nn::SubOp>(result, y, zero);
+  } else if (bytes) {
+    y = node.make<nn::SubOp>(result, y,
+                             node.scalar(result, 1 << (bits - 1)));
+  }
+  return node.yield(node.make<nn::MulOp>(
+      result, y, repeatBlocks(node, scale, sizes, to, block)));
+}
+
 void onnx::addQuantTranslators(TranslatorTable &t) {
   t["QuantizeLinear"] = translateQuantizeLinear;
   t["DequantizeLinear"] = translateDequantizeLinear;
@@ -331,4 +429,7 @@ void onnx::addQuantTranslators(TranslatorTable &t) {
   t["QLinearMatMul"] = translateQLinearMatMul;
   t["com.microsoft::DynamicQuantizeMatMul"] = translateDynamicQuantizeMatMul;
   t["com.microsoft::MatMulIntegerToFloat"] = translateMatMulIntegerToFloat;
+  t["com.microsoft::QLinearAdd"] = translateQLinear<nn::AddOp>;
+  t["com.microsoft::QLinearMul"] = translateQLinear<nn::MulOp>;
+  t["com.microsoft::GatherBlockQuantized"] = translateGatherBlockQuantized;
 }
