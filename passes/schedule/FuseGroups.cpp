@@ -276,6 +276,10 @@ bool fuseEpilogue(Root root, Region &region, unsigned extrasAt) {
   auto mapResult = cast<AffineMapAttr>(map.getMaps().getValue().back()).getValue();
   if (!isIdentity(mapResult) && map.getDests().empty())
     return false;
+  // The first rows alone are read in order too.
+  auto shape = cast<nn::DimsAttr>(root.getShapes()[0]);
+  if (map.getSizes().getExprs() != shape.getExprs())
+    return false;
   // Parts of a destination that the map reads too stay in order.
   if (llvm::is_contained(map.getDests(), root->getResult(0)))
     return false;

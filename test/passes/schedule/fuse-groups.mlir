@@ -162,6 +162,16 @@ func.func @a_transposed_product_is_no_epilogue(%x: tensor<32x8xf32>, %w: tensor<
   return %2 : tensor<32x32xf32>
 }
 
+// The rest of the product has no place in the result.
+// CHECK-LABEL: func @the_first_rows_of_a_product_are_no_epilogue
+func.func @the_first_rows_of_a_product_are_no_epilogue(%x: tensor<4x8xf32>, %w: tensor<8x32xf32>) -> tensor<3x32xf32> {
+  // CHECK: kern.matmul
+  // CHECK: kern.map
+  %0 = nn.matmul %x, %w : (tensor<4x8xf32>, tensor<8x32xf32>) -> tensor<4x32xf32>
+  %1 = nn.slice %0 {starts = #nn.dims<0, 0>, steps = array<i64: 1, 1>, shape = #nn.dims<3, 32>} : (tensor<4x32xf32>) -> tensor<3x32xf32>
+  return %1 : tensor<3x32xf32>
+}
+
 // A check or an index belongs to the loops it was written for.
 // CHECK-LABEL: func @a_gather_is_not_moved
 func.func @a_gather_is_not_moved(%x: tensor<8xf32>, %i: tensor<4xi64>) -> tensor<4xf32> {
