@@ -168,8 +168,8 @@ ENGINES = {
 
 
 def make_inputs(model, dims, shapes, limits, seed=0):
-    """Normal floats, integers below their limit, masks of ones. An open
-    dimension is 1 where `dims` does not name it."""
+    """Normal floats, integers below their limit (or from, to), masks of ones.
+    An open dimension is 1 where `dims` does not name it."""
     from onnx import helper
     random = np.random.default_rng(seed)
     constants = {t.name for t in model.graph.initializer}
@@ -191,6 +191,8 @@ def make_inputs(model, dims, shapes, limits, seed=0):
             x = random.standard_normal(shape).astype(dtype)
         elif dtype == np.bool_ or "mask" in value.name:
             x = np.ones(shape, dtype)
+        elif isinstance(limit, tuple):
+            x = random.integers(*limit, shape).astype(dtype)
         elif limit > 1:
             x = random.integers(0, limit, shape).astype(dtype)
         else:

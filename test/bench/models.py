@@ -52,12 +52,12 @@ def cached(name, write, *sources):
     return path
 
 
-def exported(name, *options):
+def exported(name):
     script = os.path.join(HERE, "export.py")
 
     def write(path):
-        done = subprocess.run([sys.executable, script, path, *options],
-                              text=True, stdout=subprocess.PIPE,
+        done = subprocess.run([sys.executable, script, path, name], text=True,
+                              stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         if done.returncode:
             raise RuntimeError(done.stdout.strip()[-2000:])
@@ -99,6 +99,25 @@ def packaged(function):
     return lambda: getattr(end_to_end(), function)()[0]
 
 
+def in_package(name, version, pattern):
+    return lambda: end_to_end().package(name, version, pattern)
+
+
+def torch_model(name, dims={}, limits={}, title=None):
+    """A model of export.py under issue 4's floor."""
+    return Model(title or name, exported(name), dims, limits)
+
+
+def ocr(part, pattern):
+    return Model(f"PP-OCR {part}", in_package("rapidocr-onnxruntime", "1.4.4",
+                                              pattern))
+
+
+def silero(name, dims):
+    return Model(name, in_package("silero-vad", "6.2.3", f"{name}.onnx"), dims,
+                 {"sr": (16000, 16001)})
+
+
 def minilm(length):
     return Model(f"MiniLM, {length} tokens", packaged("minilm"),
                  {"batch_size": 1, "sequence_length": length},
@@ -108,13 +127,13 @@ def minilm(length):
 MODELS = [
     Model("magika", packaged("magika"), {"unk__214": 1}, {"bytes": 257}),
     *map(minilm, (1, 17, 128, 256)),
-    Model("ResNet-50", exported("resnet50", "resnet50"), bits=True),
+    Model("ResNet-50", exported("resnet50"), bits=True),
     Model("PP-OCR cls", packaged("ppocr_cls"), bits=True),
     Model("silero, one chunk", packaged("silero")),
     # The size of the Mamba of ./setup test, and a wider one.
-    Model("Mamba 64, 512 steps", exported("mamba64", "mamba", "64"),
+    Model("Mamba 64, 512 steps", exported("mamba64"),
           {"seq": 512}, floor=0.25, bits=True),
-    Model("Mamba 256, 512 steps", exported("mamba256", "mamba", "256"),
+    Model("Mamba 256, 512 steps", exported("mamba256"),
           {"seq": 512}, floor=0.25),
     product(512),
     product(1024),
@@ -123,5 +142,59 @@ MODELS = [
                    {"pads": [1, 1, 1, 1]}, w=(64, 64, 3, 3), b=(64,)),
           part_of_peak=0.65, operations=2.0 * 64 * 64 * 9 * 56 * 56),
 ]
-# The shape of PP-OCR's input is open.
-SHAPES = {"PP-OCR cls": {"x": [1, 3, 48, 192]}}
+WORDS = {"input_ids": 30000}
+TOKENS = {"length": 64}
+CHUNK = {"batch": 1, "sequence": 576}
+MODELS += [
+    silero("silero_vad_16k_op15", CHUNK),
+    silero("silero_vad_half", CHUNK),
+    silero("silero_vad_op18_ifless", CHUNK),
+    ocr("det", "ch_PP-OCRv4_det_infer.onnx"),
+    ocr("rec", "ch_PP-OCRv4_rec_infer.onnx"),
+    torch_model("minilm_l6", TOKENS, WORDS),
+    torch_model("bert_base", TOKENS, WORDS),
+    torch_model("vit_small"),
+    torch_model("mobilenet_v2"),
+    torch_model("mobilenet_v3_large"),
+    torch_model("efficientnet_b0"),
+    torch_model("resnet50_int8"),
+    torch_model("mobilenet_v2_int8"),
+    torch_model("bilstm"),
+    torch_model("gru"),
+    torch_model("retnet_scan"),
+    torch_model("retnet_parallel"),
+    torch_model("lif"),
+    torch_model("moe_dense"),
+    torch_model("moe_gather"),
+    torch_model("moe_sparse"),
+    torch_model("gnn", limits={"edges": 100}),
+    torch_model("graph_transformer", limits={"distances": 16}),
+    torch_model("early_exit"),
+    torch_model("while_loop"),
+    torch_model("llama", TOKENS, {"input_ids": 4000}),
+    torch_model("llama_op23", TOKENS, {"input_ids": 4000}),
+    torch_model("llama_cached", {"past": 64},
+                {"input_ids": 4000, "position_ids": (64, 65)}),
+    torch_model("llama_cached_op23", {"past": 64},
+                {"input_ids": 4000, "position_ids": (64, 65)}),
+    # Other kinds.
+    torch_model("gpt2", TOKENS, WORDS),
+    torch_model("t5_encoder", TOKENS, WORDS),
+    torch_model("whisper_encoder"),
+    torch_model("whisper_decoder", limits={"input_ids": 50000}),
+    torch_model("wav2vec2"),
+    torch_model("vocoder", TOKENS),
+    torch_model("speech", limits={"tokens": 60}),
+    torch_model("segformer"),
+    torch_model("yolo"),
+    torch_model("yolos"),
+    torch_model("clip", limits={"input_ids": 40000}),
+    torch_model("diffusion", limits={"time": 1000}),
+]
+# Inputs whose shapes are open.
+SHAPES = {"PP-OCR cls": {"x": [1, 3, 48, 192]},
+          "PP-OCR det": {"x": [1, 3, 320, 320]},
+          "PP-OCR rec": {"x": [1, 3, 48, 320]},
+          **{name: {"input": [1, 576], "state": [2, 1, 128]} for name in
+             ("silero_vad_16k_op15", "silero_vad_half",
+              "silero_vad_op18_ifless")}}
