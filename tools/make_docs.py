@@ -4,7 +4,7 @@
 usage: make_docs.py [--suite DIR] [--build DIR] [--models FILE.json] [--check]
 
   operators  from `tenonc ops`, the manifest of the exported ONNX cases and
-             test/conformance/status.txt, which `./setup test` holds true
+             the lists in test/conformance, which `./setup test` holds true
   models     from test/e2e/run.py; --models takes what its --json wrote
 
 --check writes nothing and fails if docs/operators.md is not what it would
@@ -24,6 +24,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.environ.get("TENON_CACHE", os.path.join(
     os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "tenon"))
 STATUS = "test/conformance/status.txt"
+DYNAMIC = "test/conformance/dynamic.txt"
+CONSTANTS = "test/conformance/constants.txt"
 
 
 def translated(build):
@@ -40,12 +42,19 @@ def translated(build):
     return names
 
 
-def listed():
+def listed(path):
     """{KIND/NAME: reason} of what does not pass."""
-    with open(os.path.join(ROOT, STATUS)) as file:
+    with open(os.path.join(ROOT, path)) as file:
         rows = [line.rstrip("\n").partition(" ") for line in file
                 if line.strip() and not line.startswith("#")]
     return {name: reason for name, _, reason in rows}
+
+
+def at_other_sizes():
+    """How many cases with dynamic sizes ran at a second size, as `tenonc
+    verify --write-list` counted them."""
+    with open(os.path.join(ROOT, DYNAMIC)) as file:
+        return int(re.search(r"^# (\d+) .*second size", file.read(), re.M)[1])
 
 
 def compact(name):
@@ -79,7 +88,8 @@ def plain(reason):
 
 
 def operators_page(suite, build):
-    reasons = listed()
+    reasons = listed(STATUS)
+    variants = [listed(DYNAMIC), listed(CONSTANTS)]
     with open(f"{suite}/manifest.tsv", newline="") as file:
         cases = [(row["kind"], row["name"],
                   [op.rsplit(":", 1)[0] for op in row["ops"].split(",")])
@@ -87,8 +97,8 @@ def operators_page(suite, build):
                                            quoting=csv.QUOTE_NONE)]
     all_names = sorted({op for kind, name, ops in cases if kind == "node"
                         for op in ops if "_expanded" not in name})
-    counts = collections.defaultdict(lambda: [0, 0, None])
-    others = collections.defaultdict(lambda: [0, 0, None])
+    counts = collections.defaultdict(lambda: [0, 0, None, 0, 0])
+    others = collections.defaultdict(lambda: [0, 0, None, 0, 0])
     for kind, name, operators in cases:
         row = (counts[operator_of(name, operators, all_names)]
                if kind == "node" else others[kind])
@@ -98,32 +108,43 @@ def operators_page(suite, build):
             row[0] += 1
         elif row[2] is None:
             row[2] = plain(reason)
+        for at, variant in enumerate(variants, 3):
+            row[at] += f"{kind}/{name}" not in variant
     own = translated(build)
     total = len(cases)
     passed = total - len(reasons)
+    dynamic, constants = (total - len(variant) for variant in variants)
     lines = [
         "# Operators", "",
         "Written by `tools/make_docs.py` from `tenonc ops`, the cases of the "
         f"`onnx` package\nand `{STATUS}`; `./setup test` fails where that list "
         "does not hold.", "",
-        f"{passed} of {total} cases pass.", "",
+        f"{passed} of {total} cases pass. {dynamic} pass with the sizes of "
+        f"all inputs as symbols\n(equal sizes share one), "
+        f"{at_other_sizes()} of them from the same program at a second size "
+        f"too.\n{constants} pass with all inputs as constants. `./setup test` "
+        "runs a sample of these two,\n`./setup test --whole --only "
+        "dynamic,constants` all of them.", "",
         "An operator has a translator of its own, or compiles through the "
         "function body that\nONNX defines it by, where all operators of the "
         "body do. Cases are those about the\noperator, expanded ones "
         "included.", "",
-        "| operator | translator | cases passed | first reason of what does "
-        "not pass |", "|---|---|---|---|"]
+        "| operator | translator | cases passed | dynamic | constants | first "
+        "reason of what does not pass |", "|---|---|---|---|---|---|"]
     for name in sorted(counts, key=lambda op: ("::" in op, op.lower())):
-        good, of, reason = counts[name]
+        good, of, reason, dynamic, constants = counts[name]
         how = "own" if name in own else "by body" if good else "not yet"
-        lines.append(f"| {name} | {how} | {good} of {of} | {reason or ''} |")
+        lines.append(f"| {name} | {how} | {good} of {of} | {dynamic} | "
+                     f"{constants} | {reason or ''} |")
     without = sorted(own - set(counts), key=str.lower)
     lines += ["", "Translated, with no case of their own: " +
               (", ".join(without) or "none") + ".", "",
-              "| other cases | passed | first reason |", "|---|---|---|"]
+              "| other cases | passed | dynamic | constants | first reason |",
+              "|---|---|---|---|---|"]
     for kind in sorted(others):
-        good, of, reason = others[kind]
-        lines.append(f"| {kind} | {good} of {of} | {reason or ''} |")
+        good, of, reason, dynamic, constants = others[kind]
+        lines.append(f"| {kind} | {good} of {of} | {dynamic} | {constants} | "
+                     f"{reason or ''} |")
     return "\n".join(lines) + "\n"
 
 

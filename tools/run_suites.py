@@ -2,10 +2,13 @@
 """Runs every test suite that exists and adds up what they counted.
 
 usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
+                     [--whole]
 
   unit         build/test/bin/*_test
   lit          test/ (structure: every pass, verifier and refusal)
   conformance  tenonc verify over the exported cases of the onnx package
+  dynamic      the same with sizes as symbols: one case of 4, --whole: all
+  constants    the same with inputs as constants: one of 4, --whole: all
   python       test/python
   package      test/package/run.py (CMake package, installed tree)
   magika       test/e2e/magika_features.py
@@ -156,7 +159,7 @@ def judge(code, text):
     return (passed, failed + 1, skipped), why
 
 
-def suites(build, suite):
+def suites(build, suite, whole):
     """(name, command) of every suite that exists."""
 
     def source(path):
@@ -171,10 +174,14 @@ def suites(build, suite):
                       "from lit.main import main; main()", "-sv",
                       f"{build}/test"]
     if source("test/conformance/status.txt"):
-        yield "conformance", [f"{build}/bin/tenonc", "verify",
-                              f"--suite={suite}",
-                              "--list=test/conformance/status.txt",
-                              "--jobs=2"]
+        verify = [f"{build}/bin/tenonc", "verify", f"--suite={suite}",
+                  "--jobs=2"]
+        yield "conformance", verify + ["--list=test/conformance/status.txt"]
+        for variant in ("dynamic", "constants"):
+            yield variant, verify + [
+                f"--variant={variant}",
+                f"--list=test/conformance/{variant}.txt",
+                f"--sample={1 if whole else 4}"]
     if glob.glob(f"{ROOT}/test/python/test_*.py"):
         yield "python", [sys.executable, "-m", "unittest", "discover", "-v",
                          "-s", "test/python"]
@@ -208,13 +215,14 @@ def main():
     parser.add_argument("--suite", default="", help="exported ONNX test cases")
     parser.add_argument("--only", default="", help="suites, by name")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--whole", action="store_true")
     parser.add_argument("--limit", type=int, default=1800,
                         help="seconds per suite (1800)")
     arguments = parser.parse_args()
     build = os.path.abspath(arguments.build)
     only = [name for name in arguments.only.split(",") if name]
     chosen = [(name, command) for name, command in
-              suites(build, arguments.suite)
+              suites(build, arguments.suite, arguments.whole)
               if not only or name in only or name.split("/")[0] in only]
     if arguments.list:
         for name, command in chosen:

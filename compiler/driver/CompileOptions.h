@@ -25,6 +25,8 @@ struct InputData {
   std::string name;
   size_t index = 0;
   std::vector<int64_t> dims;
+  /// If not empty, instead of `dims` and of what the model says.
+  std::vector<onnx::DimSpec> shape;
   /// Bind the input to these bytes, which are of its element type.
   std::optional<std::vector<char>> bound;
 };

@@ -51,6 +51,7 @@ public:
   /// Makes room for inputs; their memory is still empty.
   llvm::Error prepare();
   tenon_values &values() { return data; }
+  const tenon_values &values() const { return data; }
   /// Sizes the outputs from the inputs at hand and starts the model.
   llvm::Error start(int32_t threads);
   llvm::Error run();

@@ -213,7 +213,10 @@ Error tenon::fillImportOptions(const CompileOptions &options,
       input = &model.graph.inputs[data.index];
     if (!input)
       continue; // whoever runs the model says so
-    applyHint(*input, data.dims, import);
+    if (data.shape.empty())
+      applyHint(*input, data.dims, import);
+    else
+      import.shapes.insert({input->name, data.shape});
     if (data.bound)
       import.values[input->name] = *data.bound;
   }

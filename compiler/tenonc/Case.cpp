@@ -8,48 +8,63 @@
 using namespace llvm;
 using namespace tenon;
 
-/// Small integers are likely sizes, axes or counts; small floats behind the
-/// first input are scales and limits.
-static bool mayDecideShapes(const NamedArray &array, size_t index) {
-  constexpr int64_t mostElements = 64;
-  const tenon_array &a = array.array;
-  if (a.rank > 1 || a.count > mostElements)
-    return false;
-  return !tenon_type_is_float(a.type) || index > 0;
-}
-
-static void addData(CompileOptions &options, const DataSet &data, bool bind) {
-  options.data.clear();
-  for (auto [i, array] : enumerate(data.inputs)) {
-    InputData entry;
-    entry.name = data.byOrder ? std::string() : array.name;
-    entry.index = i;
-    entry.dims = array.shape();
-    if (bind && mayDecideShapes(array, i)) {
-      const char *bytes = static_cast<const char *>(array.array.data);
-      entry.bound.emplace(bytes, bytes + array.array.bytes);
-    }
-    options.data.push_back(std::move(entry));
+namespace {
+/// One data set on its way through compiler and runs.
+class Case {
+public:
+  Case(CompileOptions options, const DataSet &data, const Tolerance &tolerance,
+       int32_t threads, Variant variant, Diagnostics &diagnostics)
+      : options(std::move(options)), data(data), tolerance(tolerance),
+        threads(threads), variant(variant), diagnostics(diagnostics) {
+    this->options.selftest = false;
   }
-}
 
-static std::unique_ptr<CompiledModel> compileFor(CompileOptions &options,
-                                                 const DataSet &data,
-                                                 Diagnostics &diagnostics,
-                                                 CaseResult &result) {
-  options.selftest = false;
-  addData(options, data, /*bind=*/false);
-  std::unique_ptr<CompiledModel> model =
-      compileModel(options, diagnostics, result.failure);
+  CaseResult verify();
+
+private:
+  std::unique_ptr<CompiledModel> compile();
+  Error run(CompiledModel &model);
+  Error compareWithData(const Session &session, const tenon_model_info &info);
+  Error runAtOtherSizes(const CompiledModel &model, const LoadedModel &loaded);
+  Error compareAt(const SizeRanges &sizes, CompiledModel &reference,
+                  const CompiledModel &model, const LoadedModel &loaded);
+
+  CompileOptions options;
+  const DataSet &data;
+  const Tolerance &tolerance;
+  int32_t threads;
+  Variant variant;
+  Diagnostics &diagnostics;
+  Bind bind = Bind::Nothing;
+  CaseResult result;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Compile
+//===----------------------------------------------------------------------===//
+
+std::unique_ptr<CompiledModel> Case::compile() {
+  auto attempt = [&](Bind how) {
+    bind = how;
+    addInputs(options, data, how,
+              variant == Variant::Dynamic ? openSizes(data, how)
+                                          : SizeRanges());
+    return compileModel(options, diagnostics, result.failure);
+  };
+  if (variant == Variant::Constants)
+    return attempt(Bind::Everything);
+  std::unique_ptr<CompiledModel> model = attempt(Bind::Nothing);
   if (model || result.failure == Failure::Internal)
     return model;
   // Perhaps inputs decide shapes, as in Reshape(x, shape).
-  addData(options, data, /*bind=*/true);
-  if (llvm::none_of(options.data,
-                    [](const InputData &d) { return d.bound.has_value(); }))
+  bool mayHelp = false;
+  for (auto [i, array] : enumerate(data.inputs))
+    mayHelp |= isBound(array, i, Bind::SmallInputs);
+  if (!mayHelp)
     return nullptr;
   diagnostics = Diagnostics(options.model);
-  model = compileModel(options, diagnostics, result.failure);
+  model = attempt(Bind::SmallInputs);
   if (!model)
     return nullptr;
   for (auto [i, entry] : enumerate(options.data))
@@ -60,6 +75,10 @@ static std::unique_ptr<CompiledModel> compileFor(CompileOptions &options,
                                  : std::to_string(i));
   return model;
 }
+
+//===----------------------------------------------------------------------===//
+// Run
+//===----------------------------------------------------------------------===//
 
 static const NamedArray *findInput(const CompiledModel &model,
                                    const DataSet &data, StringRef name) {
@@ -111,26 +130,20 @@ static Error bindInputs(const CompiledModel &model, const DataSet &data,
   return Error::success();
 }
 
-static Error runAndCompare(CompiledModel &model, const DataSet &data,
-                           const Tolerance &tolerance, int32_t threads,
-                           CaseResult &result) {
-  result.refused = true;
-  Expected<LoadedModel> loaded = LoadedModel::link(model);
-  if (!loaded) {
-    result.failure = Failure::Internal;
-    return loaded.takeError();
-  }
-  const tenon_model_info &info = loaded->info();
-  Session session(*loaded);
+static Error runOn(const CompiledModel &model, const DataSet &data,
+                   const tenon_model_info &info, int32_t threads,
+                   Session &session) {
   if (Error error = session.prepare())
     return error;
   if (Error error = bindInputs(model, data, info, session.values()))
     return error;
   if (Error error = session.start(threads))
     return error;
-  if (Error error = session.run())
-    return error;
-  result.refused = false;
+  return session.run();
+}
+
+Error Case::compareWithData(const Session &session,
+                            const tenon_model_info &info) {
   if (data.outputs.empty())
     return createStringError(errc::invalid_argument,
                              "the data have no outputs to compare with");
@@ -150,27 +163,108 @@ static Error runAndCompare(CompiledModel &model, const DataSet &data,
   return Error::success();
 }
 
-CaseResult tenon::verifyData(CompileOptions options, const DataSet &data,
-                             const Tolerance &tolerance, int32_t threads,
-                             Diagnostics &diagnostics) {
-  CaseResult result;
-  std::unique_ptr<CompiledModel> model =
-      compileFor(options, data, diagnostics, result);
+Error Case::run(CompiledModel &model) {
+  result.refused = true;
+  Expected<LoadedModel> loaded = LoadedModel::link(model);
+  if (!loaded) {
+    result.failure = Failure::Internal;
+    return loaded.takeError();
+  }
+  Session session(*loaded);
+  if (Error error = runOn(model, data, loaded->info(), threads, session))
+    return error;
+  result.refused = false;
+  if (Error error = compareWithData(session, loaded->info()))
+    return error;
+  if (variant == Variant::Dynamic)
+    return runAtOtherSizes(model, *loaded);
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Other sizes
+//===----------------------------------------------------------------------===//
+
+Error Case::compareAt(const SizeRanges &sizes, CompiledModel &reference,
+                      const CompiledModel &model, const LoadedModel &loaded) {
+  Expected<DataSet> other = resizeInputs(data, bind, sizes);
+  if (!other)
+    return other.takeError();
+  Expected<LoadedModel> fixed = LoadedModel::link(reference);
+  if (!fixed)
+    return fixed.takeError();
+  Session expected(*fixed), actual(loaded);
+  if (Error error =
+          runOn(reference, *other, fixed->info(), threads, expected)) {
+    // A check of the data, say: nothing to compare with.
+    consumeError(std::move(error));
+    return Error::success();
+  }
+  if (Error error = runOn(model, *other, loaded.info(), threads, actual))
+    return error;
+  result.atOtherSizes = true;
+  for (int32_t i = 0; i < loaded.info().output_count; ++i)
+    if (Error error = compareOutput(
+            loaded.info().outputs[i].name, actual.values().outputs[i],
+            expected.values().outputs[i], tolerance, result.difference))
+      return error;
+  return Error::success();
+}
+
+/// The reference is the same model compiled for the other sizes alone.
+Error Case::runAtOtherSizes(const CompiledModel &model,
+                            const LoadedModel &loaded) {
+  for (const SizeRanges &sizes : otherSizes(data, bind)) {
+    addInputs(options, data, bind, sizes);
+    Diagnostics unheard(options.model);
+    Failure failure = Failure::None;
+    std::unique_ptr<CompiledModel> reference =
+        compileModel(options, unheard, failure);
+    if (!reference)
+      continue; // the model has no meaning at these sizes
+    std::string where;
+    for (const auto &[from, to] : sizes)
+      where += (where.empty() ? "" : ", ") + std::to_string(from) + " as " +
+               std::to_string(to.hi);
+    if (Error error = compareAt(sizes, *reference, model, loaded))
+      return createStringError(errc::invalid_argument,
+                               "sizes " + where + ": " +
+                                   toString(std::move(error)));
+    if (result.atOtherSizes)
+      break;
+  }
+  return Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// All of it
+//===----------------------------------------------------------------------===//
+
+CaseResult Case::verify() {
+  std::unique_ptr<CompiledModel> model = compile();
   if (!model) {
     result.refused = true;
     result.problem = diagnostics.firstError();
     if (result.problem.empty())
       result.problem = "does not compile";
-    return result;
+    return std::move(result);
   }
   if (!runsOnHost(model->target)) {
     result.refused = true;
     result.problem = "this machine cannot run code for " +
                      model->target.options.triple + ", " +
                      model->target.display;
-    return result;
+    return std::move(result);
   }
-  if (Error error = runAndCompare(*model, data, tolerance, threads, result))
+  if (Error error = run(*model))
     result.problem = toString(std::move(error));
-  return result;
+  return std::move(result);
+}
+
+CaseResult tenon::verifyData(CompileOptions options, const DataSet &data,
+                             const Tolerance &tolerance, int32_t threads,
+                             Variant variant, Diagnostics &diagnostics) {
+  return Case(std::move(options), data, tolerance, threads, variant,
+              diagnostics)
+      .verify();
 }

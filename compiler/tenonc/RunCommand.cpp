@@ -158,7 +158,7 @@ static void readHints(ArrayRef<std::string> rest, CompileOptions &options) {
       consumeError(array.takeError()); // the run says it better
       continue;
     }
-    options.data.push_back({name.str(), 0, array->shape(), std::nullopt});
+    options.data.push_back({name.str(), 0, array->shape(), {}, std::nullopt});
   }
 }
 

@@ -10,6 +10,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
+#include "llvm/Support/xxhash.h"
 
 #include <algorithm>
 
@@ -77,7 +78,8 @@ Expected<std::vector<SuiteCase>> tenon::findCases(const SuiteOptions &options) {
     StringRef name = found.folder;
     name.consume_front(options.folder);
     found.name = name.ltrim('/').str();
-    if (findDataSets(found.folder).empty() || !filter.match(found.name))
+    if (findDataSets(found.folder).empty() || !filter.match(found.name) ||
+        xxh3_64bits(StringRef(found.name)) % options.sample)
       continue;
     auto known = tolerances.find(found.name);
     if (known != tolerances.end())
@@ -137,10 +139,11 @@ SuiteResult tenon::runCase(const SuiteOptions &options,
       result.problem = reason;
       return result;
     }
-    CaseResult one =
-        verifyData(compile, *data, given.tolerance, 1, diagnostics);
+    CaseResult one = verifyData(compile, *data, given.tolerance, 1,
+                                options.variant, diagnostics);
     result.difference.join(one.difference);
     result.bound = one.bound;
+    result.atOtherSizes |= one.atOtherSizes;
     if (!one.problem.empty()) {
       result.problem = one.problem;
       return result;

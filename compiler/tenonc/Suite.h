@@ -27,6 +27,9 @@ struct SuiteOptions {
   unsigned jobs = 1;
   /// A pattern that names must hold; empty: all.
   std::string filter;
+  /// One of so many cases, chosen by name.
+  unsigned sample = 1;
+  Variant variant = Variant::AsIs;
   int secondsPerCase = 20;
   CompileOptions compile;
 };
@@ -37,6 +40,7 @@ struct SuiteResult {
   double seconds = 0;
   Difference difference;
   std::vector<std::string> bound;
+  bool atOtherSizes = false;
 };
 
 /// All folders with a model.onnx and data, sorted by name, with the tolerances

@@ -66,7 +66,8 @@ static json::Value number(double value) {
                       {"max_abs", number(result.difference.maxAbs)},
                       {"max_rel", number(result.difference.maxRel)},
                       {"max_ulp", std::to_string(result.difference.maxUlp)},
-                      {"bound", std::move(bound)}};
+                      {"bound", std::move(bound)},
+                      {"other_sizes", result.atOtherSizes}};
     std::string text;
     raw_string_ostream(text) << json::Value(std::move(line)) << '\n';
     writeAll(pipe, text);
@@ -173,6 +174,7 @@ void Workers::readLine(Worker &worker, StringRef line) {
   result.difference.maxRel = object->getNumber("max_rel").value_or(0);
   object->getString("max_ulp").value_or("0").getAsInteger(
       10, result.difference.maxUlp);
+  result.atOtherSizes = object->getBoolean("other_sizes").value_or(false);
   if (const json::Array *bound = object->getArray("bound"))
     for (const json::Value &name : *bound)
       result.bound.push_back(name.getAsString().value_or("").str());

@@ -6,6 +6,7 @@
 #include "compiler/tenonc/OnnxData.h"
 #include "compiler/tenonc/Suite.h"
 
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
@@ -22,6 +23,9 @@ static constexpr OptionRow rows[] = {
      "cases that are not expected to pass, with reasons"},
     {"--write-list", Takes::Nothing, "", "write that file anew"},
     {"--filter", Takes::Value, "REGEX", "cases by name"},
+    {"--sample", Takes::Value, "N", "one of N cases, by a hash of its name"},
+    {"--variant", Takes::Value, "KIND",
+     "dynamic: sizes are symbols; constants: inputs are bound"},
     {"--format", Takes::Value, "text|json", "how results are printed"},
     {"--threads", Takes::Value, "N", "of the model; default 1"},
     {"--rtol", Takes::Value, "X", "default 1e-3"},
@@ -34,10 +38,16 @@ static constexpr CommandHelp help = {
     "       tenonc verify --suite=DIR [options]",
     "Runs the object code that an artifact would hold, on given inputs, and "
     "compares\nits outputs with given ones. Inputs that decide shapes are "
-    "bound at compile time\nwhere the model does not compile otherwise.",
+    "bound at compile time\nwhere the model does not compile otherwise.\n\n"
+    "With --variant=dynamic every size above 1 of an input is a symbol from 1 "
+    "to twice\nthe data's, equal sizes share one; the program runs at the "
+    "data's sizes, and at\nothers, where a program compiled for those is the "
+    "reference. With\n--variant=constants every input is bound to its data "
+    "at compile time.",
     "  tenonc verify net.onnx --data=test_data_set_0\n"
     "  tenonc verify net.onnx --data=run.npz --rtol=1e-4\n"
-    "  tenonc verify --suite=cases --jobs=2 --list=status.txt\n"};
+    "  tenonc verify --suite=cases --jobs=2 --list=status.txt\n"
+    "  tenonc verify --suite=cases --variant=dynamic --list=dynamic.txt\n"};
 
 namespace {
 /// How a case counts.
@@ -61,16 +71,19 @@ static json::Object toJson(const Row &row) {
                       {"max_ulp", row.result.difference.maxUlp}};
   if (!row.result.bound.empty())
     object["bound"] = json::Array(row.result.bound);
+  if (row.result.atOtherSizes)
+    object["other_sizes"] = true;
   if (!row.message.empty())
     object["message"] = json::fixUTF8(row.message);
   return object;
 }
 
 static int report(ArrayRef<Row> rows, bool asJson, bool verbose) {
-  size_t counts[3] = {};
+  size_t counts[3] = {}, others = 0;
   json::Array list;
   for (const Row &row : rows) {
     ++counts[int(row.verdict)];
+    others += row.verdict == Verdict::Passed && row.result.atOtherSizes;
     if (asJson)
       list.push_back(toJson(row));
     else if (row.verdict == Verdict::Failed)
@@ -81,6 +94,8 @@ static int report(ArrayRef<Row> rows, bool asJson, bool verbose) {
                         row.result.difference.maxRel,
                         row.result.difference.maxUlp);
   }
+  if (others && !asJson)
+    outs() << others << " of them ran at a second size too\n";
   std::string line = formatv("{0} passed, {1} failed, {2} skipped\n", counts[0],
                              counts[1], counts[2]);
   if (asJson) {
@@ -148,14 +163,15 @@ static std::optional<int> readData(StringRef path,
 
 static int verifyModel(const Arguments &arguments, CompileOptions options,
                        const Tolerance &tolerance, int32_t threads,
-                       bool asJson) {
+                       Variant variant, bool asJson) {
   std::vector<DataSet> sets;
   if (auto code = readData(arguments.get("--data"), options, sets))
     return *code;
   std::vector<Row> results;
   for (const DataSet &set : sets) {
     Diagnostics diagnostics(options.model);
-    CaseResult one = verifyData(options, set, tolerance, threads, diagnostics);
+    CaseResult one = 
+        verifyData(options, set, tolerance, threads, variant, diagnostics);
     diagnostics.print(errs());
     if (one.failure == Failure::Internal)
       return failInternal(one.problem, diagnostics.str());
@@ -176,6 +192,7 @@ static int verifyModel(const Arguments &arguments, CompileOptions options,
     row.verdict = one.problem.empty() ? Verdict::Passed : Verdict::Failed;
     row.result.difference = one.difference;
     row.result.bound = one.bound;
+    row.result.atOtherSizes = one.atOtherSizes;
     results.push_back(std::move(row));
   }
   return report(results, asJson, /*verbose=*/true);
@@ -185,7 +202,8 @@ static int verifyModel(const Arguments &arguments, CompileOptions options,
 // A suite
 //===----------------------------------------------------------------------===//
 
-static int writeStatusList(StringRef path, ArrayRef<SuiteCase> cases,
+static int writeStatusList(StringRef path, StringRef variant,
+                           ArrayRef<SuiteCase> cases,
                            ArrayRef<SuiteResult> results) {
   std::error_code code;
   raw_fd_ostream os(path, code);
@@ -193,8 +211,14 @@ static int writeStatusList(StringRef path, ArrayRef<SuiteCase> cases,
     return fail("cannot write '" + path + "': " + code.message());
   os << "# Cases that do not pass yet, and why. A case that passes must be "
         "taken off.\n"
-        "# Written by tenonc verify --suite=DIR --list=FILE --write-list\n";
-  size_t count = 0;
+        "# Written by tenonc verify --suite=DIR "
+     << (variant.empty() ? "" : "--variant=" + variant + " ")
+     << "--list=FILE --write-list\n";
+  size_t count = 0, others = 0;
+  for (const SuiteResult &result : results)
+    others += result.problem.empty() && result.atOtherSizes;
+  if (others)
+    os << "# " << others << " of those that pass ran at a second size too.\n";
   for (auto [entry, result] : zip(cases, results))
     if (!result.problem.empty()) {
       ++count;
@@ -246,7 +270,8 @@ static int verifySuite(const Arguments &arguments, SuiteOptions options,
   }
   std::vector<SuiteResult> results = runSuite(options, *cases);
   if (arguments.has("--write-list"))
-    return writeStatusList(listPath, *cases, results);
+    return writeStatusList(listPath, arguments.get("--variant"), *cases,
+                           results);
 
   std::vector<Row> table;
   for (auto [entry, result] : zip(*cases, results)) {
@@ -261,7 +286,7 @@ static int verifySuite(const Arguments &arguments, SuiteOptions options,
       list.erase(listed);
   }
   // A name that no case has would hide a case that went missing.
-  if (options.filter.empty())
+  if (options.filter.empty() && options.sample == 1)
     for (const auto &[name, reason] : list) {
       Row row;
       row.name = name;
@@ -298,6 +323,18 @@ int tenon::runVerify(CommandArguments given) {
       return usage(Twine(option) + " takes a number, not '" +
                        arguments.get(option) + "'",
                    "verify");
+  auto sample = parseNumber(arguments.get("--sample", "1"), 1, 1000000);
+  if (!sample)
+    return usage("--sample takes a whole number above 0", "verify");
+  auto variant = StringSwitch<std::optional<Variant>>(arguments.get("--variant"))
+                     .Case("", Variant::AsIs)
+                     .Case("dynamic", Variant::Dynamic)
+                     .Case("constants", Variant::Constants)
+                     .Default(std::nullopt);
+  if (!variant)
+    return usage("--variant takes dynamic or constants, not '" +
+                     arguments.get("--variant") + "'",
+                 "verify");
   CompileOptions options;
   if (auto code = readCompileOptions(arguments, options))
     return *code;
@@ -311,13 +348,15 @@ int tenon::runVerify(CommandArguments given) {
     return usage("--write-list needs --list=FILE", "verify");
   if (!isSuite) {
     options.model = arguments.positional[0];
-    return verifyModel(arguments, options, tolerance, *threads,
+    return verifyModel(arguments, options, tolerance, *threads, *variant,
                        format == "json");
   }
   SuiteOptions suite;
   suite.folder = arguments.get("--suite").rtrim('/').str();
   suite.jobs = *jobs;
   suite.filter = arguments.get("--filter").str();
+  suite.sample = *sample;
+  suite.variant = *variant;
   suite.secondsPerCase = *limit;
   suite.compile = options;
   // Workers are many; each compiles on its own thread.

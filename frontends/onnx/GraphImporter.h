@@ -75,6 +75,8 @@ public:
   const ImportOptions &options;
   nn::DimAnalysis analysis;
   std::map<std::string, const ValueInfo *> declared;
+  /// False where the user opens a size that the model declares.
+  bool declaredHold = true;
 
 private:
   mlir::LogicalResult addInput(const ValueInfo &info,

@@ -150,11 +150,19 @@ LogicalResult GraphImporter::addInput(const ValueInfo &info,
       DimRange range = spec.range;
       if (!spec.symbol.empty()) {
         auto it = options.dims.find(spec.symbol);
-        if (it == options.dims.end())
+        if (it != options.dims.end())
+          range = it->second;
+        else if (range.lo < 0)
           return emitError(loc) << "--shape names the dimension '"
                                 << spec.symbol << "', which has no bounds; add "
                                 << "--dim " << spec.symbol << "=LO..HI";
-        range = it->second;
+        // The sizes that the model declares behind it hold no more.
+        if (info.type.ranked && info.type.dims[i].isStatic())
+          declaredHold = false;
+      }
+      if (range.lo == range.hi) {
+        dims.push_back(range.lo);
+        continue;
       }
       addSymbol(name, range);
       dims.push_back(DimExpr::symbol(name));
@@ -248,7 +256,8 @@ LogicalResult GraphImporter::importMain(ModuleOp module) {
                << info.type.dims.size() << ", but computed as "
                << dimsToString(found);
       for (auto [d, dim] : llvm::zip(found, info.type.dims))
-        if (dim.isStatic() && d.isConstant() && d.constant() != dim.value)
+        if (declaredHold && dim.isStatic() && d.isConstant() &&
+            d.constant() != dim.value)
           return emitError(value.getLoc())
                  << "output '" << info.name << "' is declared with size "
                  << dim.value << ", but computed as " << dimsToString(found);
@@ -639,7 +648,7 @@ void NodeContext::yieldInts(IntTensor contents, size_t i) {
 }
 
 std::optional<Dims> NodeContext::declaredDims(size_t i) {
-  if (!node.hasOutput(i))
+  if (!node.hasOutput(i) || !importer.declaredHold)
     return std::nullopt;
   auto it = importer.declared.find(node.outputs[i]);
   if (it == importer.declared.end() || it->second->kind != ValueKind::Tensor ||

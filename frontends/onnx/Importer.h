@@ -9,7 +9,8 @@
 
 namespace tenon::onnx {
 
-/// A size the user asks for: a number, bounds, or the name of a symbol.
+/// A size the user asks for: a number, bounds, or the name of a symbol, with
+/// its bounds or those of `--dim`.
 struct DimSpec {
   std::string symbol;
   DimRange range{-1, -1}; // lo == hi: static

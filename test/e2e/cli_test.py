@@ -244,6 +244,17 @@ def verifies_data(t):
     assert case["max_abs"] == 1 and case["status"] == "failed", case
     assert abs(case["max_rel"] - 1 / 3) < 1e-6 and case["max_ulp"] > 0, case
     t("verify", model, "--data=none.npz", code=1, err=["none.npz"])
+    # One program, at the data's sizes and at others.
+    done = t("verify", model, "--data=good.npz", "--variant=dynamic",
+             "--format=json")
+    assert json.loads(done.stdout)["cases"][0]["other_sizes"] is True
+    t("verify", model, "--data=good.npz", "--variant=constants",
+      out=["1 passed"])
+    for variant in ("dynamic", "constants"):
+        t("verify", model, "--data=wrong.npz", f"--variant={variant}", code=3,
+          out=["output 'z'"])
+    t("verify", model, "--data=good.npz", "--variant=static", code=2,
+      err=["dynamic or constants"])
 
 
 def local_functions_are_inlined(t):
