@@ -21,6 +21,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   scan         test/e2e/scan_test.py (fused and stepwise scans)
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
   contrib      test/e2e/contrib_test.py (operators of onnxruntime)
+  sizes        test/e2e/sizes_test.py (sizes that the data decide, bounds)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)
 
@@ -194,7 +195,7 @@ def suites(build, suite, whole):
                    "--suite", suite]
     for name in ("compile", "objects", "program"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
-    for name in ("quant", "scan", "control", "contrib", "gpu"):
+    for name in ("quant", "scan", "control", "contrib", "sizes", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

@@ -26,7 +26,7 @@ static constexpr StringLiteral abiText =
 static bool isForCallers(StringRef block) {
   static constexpr StringLiteral internal[] = {
       "typedef struct tenon_lane {", "(*tenon_kernel)", "struct tenon_step {",
-      "tenon_dispatch(", "tenon_fail(", "typedef enum tenon_device_feature {",
+      "tenon_dispatch(", "tenon_fail(", "tenon_note_size(", "typedef enum tenon_device_feature {",
       "typedef struct tenon_device_kernel {"};
   return none_of(internal,
                  [&](StringRef text) { return block.contains(text); });
@@ -182,6 +182,17 @@ static void writeRun(const ModelInterface &model, raw_ostream &os) {
     parameters.push_back(declareParameter(tensor, /*isInput=*/false));
   writePrototype("tenon_status " + p + "_run", parameters, os);
   os << '\n';
+  if (model.found.empty())
+    return;
+  os << "/* Sizes that a run finds in its data. Outputs have room for the "
+        "largest. */\ntypedef struct "
+     << p << "_sizes {\n";
+  for (const Symbol &symbol : model.found)
+    os << "  int64_t " << symbol.identifier << "; /* " << symbol.lo << ".."
+       << symbol.hi << " */\n";
+  os << "} " << p << "_sizes;\n\n/* Those of the last run. */\n"
+     << "const " << p << "_sizes *" << p << "_found_sizes(const " << p
+     << " *model);\n\n";
 }
 
 static void writeFunctions(const ModelInterface &model, raw_ostream &os) {
@@ -260,6 +271,7 @@ tenon::artifact::computeArenaSize(const ModelInterface &model) {
   ArenaSize size;
   size.fixed = alignTo(TENON_ARENA_HEADER_BYTES, 64) +
                alignTo(pointers * pointerBytes, 64) +
+               alignTo(model.found.size() * 8, 64) +
                alignTo(model.slotBytes, 64);
   size.perLane =
       alignTo(model.laneBytes, 64) + alignTo(TENON_ARENA_LANE_BYTES, 64);

@@ -203,6 +203,7 @@ void tenon::artifact::assignIdentifiers(ModelInterface &model) {
   StringSet<> parameters;
   parameters.insert(model.prefix);
   parameters.insert(model.prefix + "_dims");
+  parameters.insert(model.prefix + "_sizes");
   for (const std::vector<Tensor> *tensors : {&model.inputs, &model.outputs})
     for (const Tensor &tensor : *tensors)
       parameters.insert(tensor.identifier);
@@ -210,7 +211,9 @@ void tenon::artifact::assignIdentifiers(ModelInterface &model) {
   assignUnique(model.outputs, parameters);
 
   StringSet<> fields;
-  for (const Symbol &symbol : model.symbols)
-    fields.insert(symbol.identifier);
-  assignUnique(model.symbols, fields);
+  for (std::vector<Symbol> *symbols : {&model.symbols, &model.found}) {
+    for (const Symbol &symbol : *symbols)
+      fields.insert(symbol.identifier);
+    assignUnique(*symbols, fields);
+  }
 }

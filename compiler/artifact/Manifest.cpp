@@ -88,11 +88,13 @@ std::string tenon::artifact::writeManifest(const ModelInterface &model) {
   auto steps = writeAll<fb::Step>(builder, model.steps);
   auto slots = writeAll<fb::Slot>(builder, model.slots);
   auto encodings = writeAll<fb::EncodedTensor>(builder, model.encodings);
+  auto found = writeAll<fb::Symbol>(builder, model.found);
   auto root = fb::CreateModel(
       builder, schemaVersion, TENON_ABI_VERSION, prefix, name, triple, cpu,
       model.cpuFeatures, inputs, outputs, symbols, model.slotBytes,
       model.laneBytes, model.weightBytes, model.weightDigest, weightFile,
-      model.selftestSeed, model.selftestDigest, steps, slots, encodings);
+      model.selftestSeed, model.selftestDigest, steps, slots, encodings,
+      found);
   fb::FinishModelBuffer(builder, root);
   return std::string(reinterpret_cast<const char *>(builder.GetBufferPointer()),
                      builder.GetSize());
@@ -207,6 +209,7 @@ Expected<ModelInterface> tenon::artifact::readManifest(StringRef bytes) {
   readAll(root->steps(), model.steps);
   readAll(root->slots(), model.slots);
   readAll(root->encodings(), model.encodings);
+  readAll(root->found(), model.found);
   if (Error error = checkDimKinds(model.inputs))
     return error;
   if (Error error = checkDimKinds(model.outputs))
@@ -277,15 +280,17 @@ void tenon::artifact::writeManifestJson(const ModelInterface &model,
       for (const Tensor &tensor : model.outputs)
         writeTensor(os, model, tensor);
     });
-    os.attributeArray("symbols", [&] {
-      for (const Symbol &symbol : model.symbols)
-        os.object([&] {
-          os.attribute("name", json::fixUTF8(symbol.name));
-          os.attribute("identifier", json::fixUTF8(symbol.identifier));
-          os.attribute("lo", symbol.lo);
-          os.attribute("hi", symbol.hi);
-        });
-    });
+    for (auto [key, symbols] : {std::pair("symbols", &model.symbols),
+                                std::pair("found", &model.found)})
+      os.attributeArray(key, [&, symbols = symbols] {
+        for (const Symbol &symbol : *symbols)
+          os.object([&] {
+            os.attribute("name", json::fixUTF8(symbol.name));
+            os.attribute("identifier", json::fixUTF8(symbol.identifier));
+            os.attribute("lo", symbol.lo);
+            os.attribute("hi", symbol.hi);
+          });
+      });
     os.attribute("slot_bytes", model.slotBytes);
     os.attribute("lane_bytes", model.laneBytes);
     os.attribute("weight_bytes", model.weightBytes);

@@ -113,11 +113,12 @@ Error tenon::artifact::verifyInterface(const ModelInterface &model) {
   for (const Tensor &tensor : model.outputs)
     if (Error error = verifyTensor(model, tensor, "output"))
       return error;
-  for (const Symbol &symbol : model.symbols)
-    if (symbol.lo < 0 || symbol.lo > symbol.hi)
-      return refuse("symbol '%s' is bounded by %lld..%lld: expected 0 <= lo "
-                    "<= hi",
-                    symbol.name.c_str(), static_cast<long long>(symbol.lo),
-                    static_cast<long long>(symbol.hi));
+  for (const std::vector<Symbol> *symbols : {&model.symbols, &model.found})
+    for (const Symbol &symbol : *symbols)
+      if ((symbols == &model.symbols && symbol.lo < 0) || symbol.lo > symbol.hi)
+        return refuse("symbol '%s' is bounded by %lld..%lld: expected 0 <= lo "
+                      "<= hi",
+                      symbol.name.c_str(), static_cast<long long>(symbol.lo),
+                      static_cast<long long>(symbol.hi));
   return Error::success();
 }

@@ -44,7 +44,7 @@ struct Tensor {
   std::vector<Dim> dims;
 };
 
-/// A size that the caller chooses at each run.
+/// A size that the caller chooses at each run, or that the run finds.
 struct Symbol {
   std::string name;
   std::string identifier;
@@ -90,6 +90,8 @@ struct ModelInterface {
   std::vector<Tensor> inputs;
   std::vector<Tensor> outputs;
   std::vector<Symbol> symbols;
+  /// Sizes that a run finds in its data; dims over them are Expressions.
+  std::vector<Symbol> found;
   uint64_t slotBytes = 0;
   uint64_t laneBytes = 0;
   uint64_t weightBytes = 0;
@@ -107,7 +109,8 @@ struct ModelInterface {
   uint64_t deviceSlotBytes = 0;
   int32_t deviceKernels = 0;
   std::vector<Step> steps;
-  /// What the checks of sizes compare, in order: "add1: n = m".
+  /// What the checks of sizes compare and between what bounds sizes are found,
+  /// in order: "add1: n = m", "topk1: k = 0..100".
   std::vector<std::string> checks;
   std::vector<Slot> slots;
   std::vector<EncodedTensor> encodings;

@@ -18,6 +18,8 @@ tenon::artifact::publicSymbols(const ModelInterface &model) {
   for (const char *name : {"arena_bytes", "init", "run", "run_pointers",
                            "close", "status_text", "failed_step", "info"})
     names.push_back(model.prefix + "_" + name);
+  if (!model.found.empty())
+    names.push_back(model.prefix + "_found_sizes");
   return names;
 }
 
@@ -120,9 +122,11 @@ Constant *ApiBuilder::tensors(ArrayRef<Tensor> tensors, const Twine &name) {
 
 Constant *ApiBuilder::symbols() {
   SmallVector<Constant *> elements;
-  for (const Symbol &symbol : model.symbols)
-    elements.push_back(ConstantStruct::getAnon(
-        {text(symbol.name), integer(i64, symbol.lo), integer(i64, symbol.hi)}));
+  for (const std::vector<Symbol> *symbols : {&model.symbols, &model.found})
+    for (const Symbol &symbol : *symbols)
+      elements.push_back(
+          ConstantStruct::getAnon({text(symbol.name), integer(i64, symbol.lo),
+                                   integer(i64, symbol.hi)}));
   return table(elements, "symbols");
 }
 
@@ -182,9 +186,8 @@ Function *ApiBuilder::hidden(const Twine &name, FunctionType *type) {
 }
 
 void ApiBuilder::addInfo() {
-  Function *outputDims =
-      hidden("output_dims", FunctionType::get(Type::getVoidTy(context),
-                                              {pointer, pointer}, false));
+  auto *sizes = FunctionType::get(Type::getVoidTy(context), {pointer, pointer},
+                                  false);
   Function *program = hidden(
       "program", FunctionType::get(i32, {pointer, pointer, pointer}, false));
   std::string target = model.triple;
@@ -200,6 +203,7 @@ void ApiBuilder::addInfo() {
                         integer(i32, model.outputs.size()),
                         integer(i32, model.symbols.size()),
                         integer(i32, model.steps.size()),
+                        integer(i32, model.found.size()),
                         tensors(model.inputs, "inputs"),
                         tensors(model.outputs, "outputs"),
                         symbols(),
@@ -211,10 +215,13 @@ void ApiBuilder::addInfo() {
                         weights(),
                         integer(i64, model.selftestSeed),
                         integer(i64, model.selftestDigest),
-                        outputDims,
+                        hidden("output_dims", sizes),
+                        model.found.empty()
+                            ? null()
+                            : hidden("output_bounds", sizes),
                         program,
                         device()};
-  static_assert(TENON_ABI_VERSION == 2, "follow abi.h here");
+  static_assert(TENON_ABI_VERSION == 3, "follow abi.h here");
   Constant *value = ConstantStruct::getAnon(fields);
   info = new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                             GlobalValue::ExternalLinkage, value,
@@ -310,6 +317,11 @@ void ApiBuilder::addFunctions() {
 
   f = begin(builder, "failed_step", word, {pointer});
   forward(builder, "failed_step", word, {f->getArg(0)});
+
+  if (!model.found.empty()) {
+    f = begin(builder, "found_sizes", pointer, {pointer});
+    forward(builder, "found_sizes", pointer, {f->getArg(0)});
+  }
 
   begin(builder, "info", pointer, {});
   builder.CreateRet(info);

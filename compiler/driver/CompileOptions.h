@@ -47,6 +47,8 @@ struct CompileOptions {
   /// Bounds by dimension name, shapes by input name.
   std::map<std::string, DimRange> dims;
   std::map<std::string, std::vector<onnx::DimSpec>> shapes;
+  /// The largest sizes that nodes may find at run time.
+  std::map<std::string, int64_t> bounds;
   /// Inputs bound to constants, as `--value` writes them ("3", "1,2", "@f.npy")
   std::map<std::string, std::string> values;
   /// Data at hand: its shapes settle what model and user leave open.

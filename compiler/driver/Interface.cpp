@@ -62,7 +62,8 @@ static Error broken(const Twine &what) {
 
 static Expected<artifact::Tensor>
 describeTensor(mlir::Attribute attribute,
-               const std::vector<artifact::Symbol> &symbols) {
+               const std::vector<artifact::Symbol> &symbols,
+               const std::vector<artifact::Symbol> &found) {
   auto dict = dyn_cast<mlir::DictionaryAttr>(attribute);
   auto name = dict ? dict.getAs<mlir::StringAttr>("name") : nullptr;
   auto typeAttr = dict ? dict.getAs<mlir::TypeAttr>("type") : nullptr;
@@ -76,8 +77,9 @@ describeTensor(mlir::Attribute attribute,
   if (!tensor.type)
     return broken("has an unknown element type at '" + tensor.name + "'");
   SymbolRanges ranges;
-  for (const artifact::Symbol &symbol : symbols)
-    ranges[symbol.name] = {symbol.lo, symbol.hi};
+  for (const auto *list : {&symbols, &found})
+    for (const artifact::Symbol &symbol : *list)
+      ranges[symbol.name] = {symbol.lo, symbol.hi};
   for (const DimExpr &dim : shape.getExprs()) {
     if (dim.isConstant()) {
       tensor.dims.push_back(artifact::Dim::fixed(dim.constant()));
@@ -139,12 +141,15 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
       return broken("has a symbol without bounds");
     model.symbols.push_back({symbol.getName().str(), "", range[0], range[1]});
   }
+  for (auto size : program.getBody().getOps<rt::SizeOp>())
+    model.found.push_back({size.getSymbol().str(), "", size.getRange().lo,
+                           size.getRange().hi});
   for (auto [attributes, tensors] :
        {std::pair(program.getInputs(), &model.inputs),
         std::pair(program.getOutputs(), &model.outputs)})
     for (mlir::Attribute attribute : attributes) {
       Expected<artifact::Tensor> tensor =
-          describeTensor(attribute, model.symbols);
+          describeTensor(attribute, model.symbols, model.found);
       if (!tensor)
         return tensor.takeError();
       tensors->push_back(std::move(*tensor));
@@ -158,10 +163,16 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
     row.flops = step.getFlops();
     model.steps.push_back(std::move(row));
   });
-  for (auto check : program.getBody().getOps<rt::CheckOp>())
-    model.checks.push_back(nameOf(check, "sizes") + ": " +
-                           check.getLhs().getExprs()[0].str() + " = " +
-                           check.getRhs().getExprs()[0].str());
+  program.getBody().walk([&](mlir::Operation *op) {
+    std::string name = nameOf(op, "sizes") + ": ";
+    if (auto check = dyn_cast<rt::CheckOp>(op))
+      model.checks.push_back(name + check.getLhs().getExprs()[0].str() + " = " +
+                             check.getRhs().getExprs()[0].str());
+    if (auto size = dyn_cast<rt::SizeOp>(op))
+      model.checks.push_back(name + size.getSymbol().str() + " = " +
+                             std::to_string(size.getRange().lo) + ".." +
+                             std::to_string(size.getRange().hi));
+  });
   if (mlir::ArrayAttr slots = program.getSlotsAttr())
     for (auto slot : slots.getAsRange<rt::SlotAttr>())
       model.slots.push_back(

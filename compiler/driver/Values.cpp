@@ -199,6 +199,7 @@ Error tenon::fillImportOptions(const CompileOptions &options,
                                const onnx::Model &model,
                                onnx::ImportOptions &import) {
   import.dims = options.dims;
+  import.bounds = options.bounds;
   import.shapes = options.shapes;
   for (const auto &entry : options.shapes)
     if (!findInput(model, entry.first))

@@ -371,7 +371,8 @@ static std::unique_ptr<Model>
 compile(const std::string &path, nb::object data,
         const std::map<std::string, std::string> &dims,
         const std::map<std::string, std::vector<std::string>> &shapes,
-        const std::map<std::string, std::string> &values, int32_t threads,
+        const std::map<std::string, std::string> &values,
+        const std::map<std::string, int64_t> &bounds, int32_t threads,
         const std::string &target, const std::string &cpu,
         const std::string &prefix, const std::string &weightsFormat) {
   if (!llvm::is_contained(weightsFormats(), weightsFormat))
@@ -386,6 +387,7 @@ compile(const std::string &path, nb::object data,
   options.cpu = cpu;
   options.prefix = prefix;
   options.values = values;
+  options.bounds = bounds;
   options.selftest = false;
   for (const auto &[name, text] : dims)
     options.dims[name] = parseSize(text).range;
@@ -423,7 +425,7 @@ NB_MODULE(_tenon, m) {
       .def("run", &Model::run, nb::arg("symbols"), nb::arg("inputs"))
       .def("save", &Model::save, nb::arg("folder"), nb::arg("emit"));
   m.def("compile", &compile, nb::arg("path"), nb::arg("data").none(),
-        nb::arg("dims"), nb::arg("shapes"), nb::arg("values"),
+        nb::arg("dims"), nb::arg("shapes"), nb::arg("values"), nb::arg("bounds"),
         nb::arg("threads"), nb::arg("target"), nb::arg("cpu"),
         nb::arg("prefix"), nb::arg("weights_format"));
 }

@@ -15,6 +15,8 @@ static constexpr OptionRow rows[] = {
      "default: this machine's CPU; `tenonc targets` lists names"},
     {"--dim", Takes::Value, "NAME=N|LO..HI",
      "the size, or its bounds, of an open dimension"},
+    {"--bound", Takes::Value, "NODE=N",
+     "the largest size that a node may find at run time"},
     {"--shape", Takes::Value, "INPUT=1x3x48x192",
      "an input's shape; each size N, LO..HI or a name"},
     {"--value", Takes::Value, "INPUT=X",
@@ -93,6 +95,15 @@ static Error readSizes(const Arguments &arguments, CompileOptions &options) {
     if (!spec || !spec->symbol.empty())
       return bad("--dim " + text + ": expected a size N or bounds LO..HI");
     options.dims[pair->first.str()] = spec->range;
+  }
+  for (StringRef text : arguments.all("--bound")) {
+    auto pair = splitName("--bound", text);
+    if (!pair)
+      return pair.takeError();
+    std::optional<int64_t> most = parseNumber(pair->second, 0, INT64_MAX);
+    if (!most)
+      return bad("--bound " + text + ": expected a size N");
+    options.bounds[pair->first.str()] = *most;
   }
   for (StringRef text : arguments.all("--shape")) {
     auto pair = splitName("--shape", text);

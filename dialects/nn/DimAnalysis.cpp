@@ -7,13 +7,17 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::nn;
 
-SymbolRanges nn::getSymbols(Operation *program) {
+SymbolRanges nn::symbolRanges(DictionaryAttr symbols) {
   SymbolRanges ranges;
-  if (auto dict = program->getAttrOfType<DictionaryAttr>(kSymbolsAttr))
-    for (NamedAttribute entry : dict)
-      if (auto bounds = dyn_cast<DenseI64ArrayAttr>(entry.getValue()))
-        ranges[entry.getName().str()] = {bounds[0], bounds[1]};
+  for (NamedAttribute entry : symbols)
+    if (auto bounds = dyn_cast<DenseI64ArrayAttr>(entry.getValue()))
+      ranges[entry.getName().str()] = {bounds[0], bounds[1]};
   return ranges;
+}
+
+SymbolRanges nn::getSymbols(Operation *program) {
+  auto dict = program->getAttrOfType<DictionaryAttr>(kSymbolsAttr);
+  return dict ? symbolRanges(dict) : SymbolRanges();
 }
 
 void nn::setSymbols(Operation *program, const SymbolRanges &symbols) {

@@ -51,7 +51,8 @@ bool isTooLarge(llvm::ArrayRef<DimExpr> dims);
 /// A `?` of which nothing is known is a symbol that begins so.
 inline constexpr llvm::StringLiteral kUnknownSize = "unknown.";
 
-/// The symbols of a program with their bounds.
+/// The symbols of a dictionary, or of a program, with their bounds.
+SymbolRanges symbolRanges(mlir::DictionaryAttr symbols);
 SymbolRanges getSymbols(mlir::Operation *program);
 void setSymbols(mlir::Operation *program, const SymbolRanges &symbols);
 /// Whether this is a dictionary of symbols with their bounds.

@@ -194,6 +194,27 @@ INFER(SliceOp) {
   return success();
 }
 
+LogicalResult SizeOp::verify() {
+  auto type = cast<RankedTensorType>(getValue().getType());
+  if (!type.getElementType().isInteger(64) || !type.hasStaticShape() ||
+      type.getNumElements() != 1)
+    return emitOpError("expected one i64, but got ") << type;
+  DimRange range = getRange();
+  if (range.lo > range.hi)
+    return emitOpError("expected bounds in order, but got ")
+           << range.lo << " to " << range.hi;
+  return success();
+}
+
+INFER(SizeOp) {
+  (void)dims, (void)results;
+  return success();
+}
+
+void SizeOp::describeRegions(DimAnalysis &dims) {
+  dims.symbols[getSymbol().str()] = getRange();
+}
+
 INFER(EmptyOp) {
   results.push_back(getShape().getExprs());
   return success();

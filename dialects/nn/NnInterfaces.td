@@ -18,7 +18,8 @@ def Nn_DimsOpInterface : OpInterface<"DimsOpInterface"> {
          "::llvm::SmallVectorImpl<::tenon::Dims> &":$results)>,
     InterfaceMethod<[{
       Tell `dims` what the regions need: sizes of their arguments and the
-      ranges of symbols that exist only inside.
+      ranges of symbols that exist only inside; or the range of a symbol that
+      exists behind the operation.
     }], "void", "describeRegions", (ins "::tenon::nn::DimAnalysis &":$dims),
     "", "(void)dims;">
   ];

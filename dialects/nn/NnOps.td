@@ -139,6 +139,26 @@ def Nn_DimsOp : Nn_MoveOp<"dims"> {
   let arguments = (ins Nn_DimsAttr:$values, Nn_DimsAttr:$shape);
 }
 
+def Nn_SizeOp : Op<Nn_Dialect, "size", [
+    DeclareOpInterfaceMethods<Nn_DimsOpInterface, ["describeRegions"]>]> {
+  let summary = "A size that the data decide, as a symbol";
+  let description = [{
+    From here to the end of its block the symbol stands for the value, one
+    integer. Buffers are planned at `upper`; a value outside the bounds ends the
+    run with TENON_SIZE_OUT_OF_BOUNDS at this operation's node.
+
+    ```mlir
+    nn.size "kept" = %count in 0 to 100 : tensor<i64>
+    ```
+  }];
+  let arguments = (ins StrAttr:$symbol, AnyRankedTensor:$value, I64Attr:$lower, I64Attr:$upper);
+  let assemblyFormat = "$symbol `=` $value `in` $lower `to` $upper attr-dict `:` type($value)";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::tenon::DimRange getRange() { return {(int64_t)getLower(), (int64_t)getUpper()}; }
+  }];
+}
+
 def Nn_ReshapeOp : Nn_MoveOp<"reshape"> {
   let summary = "The same elements in row-major order with another shape";
   let arguments = (ins AnyRankedTensor:$input, Nn_DimsAttr:$shape);
@@ -291,8 +311,9 @@ def Nn_NonMaxSuppressionOp : Nn_MoveOp<"non_max_suppression"> {
     ONNX NonMaxSuppression: for each image and class the best box is taken
     while its score is above `scoreThreshold`, at most `limit` times, and boxes
     whose intersection over union with it is above `iouThreshold` are dropped.
-    Rows of the result are (image, class, box) in i64, `count` of them; another
-    number is reported as TENON_SIZE_OUT_OF_BOUNDS when the model runs.
+    Rows of the result are (image, class, box) in i64. There is room for
+    `count`; those not needed are -1, and more than fit are reported as
+    TENON_SIZE_OUT_OF_BOUNDS when the model runs.
     `boxes` is [images, n, 4] (corners, or centre and size with `centers`),
     `scores` [images, classes, n].
   }];

@@ -61,11 +61,31 @@ def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
   let hasVerifier = 1;
 }
 
+def Rt_SizeOp : Rt_Op<"size"> {
+  let summary = "A size that steps before have computed";
+  let description = [{
+    The i64 at a place becomes a symbol, to the end of the block; outside the
+    bounds the run ends with the status. Those of the program itself are told
+    to the caller.
+
+    ```mlir
+    rt.size "kept" at <arena + 64> in 0 to 100 else 9
+    ```
+  }];
+  let arguments = (ins StrAttr:$symbol, Rt_BufferAttr:$place, I64Attr:$lower,
+                       I64Attr:$upper, I32Attr:$status);
+  let assemblyFormat = "$symbol `at` $place `in` $lower `to` $upper `else` $status attr-dict";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::tenon::DimRange getRange() { return {(int64_t)getLower(), (int64_t)getUpper()}; }
+  }];
+}
+
 def Rt_CheckOp : Rt_Op<"check"> {
   let summary = "Two sizes that must agree when the model runs";
   let description = [{
-    Stands before all steps; where the sizes differ the run ends with the
-    status, and nothing has been read or written.
+    Stands before all steps, or behind the `rt.size` of the last size it needs;
+    where the sizes differ the run ends with the status.
 
     ```mlir
     rt.check <"seq">, <"past + 1"> else 6

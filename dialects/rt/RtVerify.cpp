@@ -11,10 +11,26 @@ using namespace tenon::rt;
 //===- Symbols
 //-------------------------------------------------------------===//
 
-/// Whether the program, or a loop around `op`, gives a size this name.
+/// Whether one of a block's own `rt.size`, before `end`, has this name.
+static bool isFound(Block &block, Operation *end, StringRef name) {
+  for (Operation &op : block) {
+    if (&op == end)
+      break;
+    if (auto size = dyn_cast<SizeOp>(op); size && size.getSymbol() == name)
+      return true;
+  }
+  return false;
+}
+
+/// Whether the program, or what stands before `op` or around it, gives a size
+/// this name.
 static bool isDeclared(Operation *op, StringRef name) {
-  for (; op; op = op->getParentOp()) {
+  Operation *inner = nullptr;
+  for (; op; inner = op, op = op->getParentOp()) {
     if (auto loop = dyn_cast<LoopOp>(op); loop && loop.getSymbol() == name)
+      return true;
+    if (isa<LoopOp, ProgramOp>(op) &&
+        isFound(op->getRegion(0).front(), inner, name))
       return true;
     if (auto program = dyn_cast<ProgramOp>(op))
       return program.getSymbols().contains(name);
@@ -72,9 +88,9 @@ LogicalResult ProgramOp::verify() {
       failed(verifyInterface(*this, "output", getOutputs())))
     return failure();
   for (Operation &op : getBody().front())
-    if (!isa<WeightOp, StepOp, LoopOp, CheckOp>(op))
+    if (!isa<WeightOp, StepOp, LoopOp, CheckOp, SizeOp>(op))
       return op.emitOpError("is no part of a program: expected weights, steps, "
-                            "loops and checks");
+                            "loops, sizes and checks");
   return success();
 }
 
@@ -167,9 +183,9 @@ LogicalResult LoopOp::verify() {
     return emitOpError("expected to stand in a program or a loop, but got '")
            << outer->getName() << "'";
   for (Operation &op : getBody().front())
-    if (!isa<StepOp, LoopOp, CheckOp>(op))
-      return op.emitOpError("is no part of a loop: expected steps, loops and "
-                            "checks");
+    if (!isa<StepOp, LoopOp, CheckOp, SizeOp>(op))
+      return op.emitOpError("is no part of a loop: expected steps, loops, "
+                            "sizes and checks");
   return expectDeclared(*this, outer, getTrip().getExprs());
 }
 
@@ -179,4 +195,15 @@ LogicalResult CheckOp::verify() {
       failed(expectDeclared(*this, *this, getLhs().getExprs())))
     return failure();
   return expectDeclared(*this, *this, getRhs().getExprs());
+}
+
+LogicalResult SizeOp::verify() {
+  DimRange range = getRange();
+  if (range.lo > range.hi)
+    return emitOpError("expected bounds in order, but got ")
+           << range.lo << " to " << range.hi;
+  if (isDeclared(*this, getSymbol()) && (*this)->getParentOfType<ProgramOp>())
+    return emitOpError("expected a symbol of its own, but '")
+           << getSymbol() << "' is declared already";
+  return success();
 }

@@ -1,23 +1,42 @@
 // Operators that choose elements by what they hold, and put them elsewhere:
 // TopK, Compress, NonZero, Unique, NonMaxSuppression, Scatter*, TensorScatter.
 //
-// A size that depends on the data is the one the model declares for the
-// result; other data are reported when the model runs.
-#include "frontends/onnx/OpTranslators.h"
+// A size that depends on the data is counted and becomes a symbol
+// (FoundSizes.cpp); where the data are constants, so is the size.
+#include "frontends/onnx/GraphImporter.h"
 #include <limits>
 
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::onnx;
 
-/// The declared size `dim` of result i, which only the data decide.
-static FailureOr<DimExpr> declaredSize(NodeContext &node, size_t i, size_t dim) {
-  std::optional<Dims> declared = node.declaredDims(i);
-  if (declared && dim < declared->size())
-    return (*declared)[dim];
-  return node.error() << "the size of its result " << i
-                      << " depends on the data, and the model declares none; "
-                         "expected a static shape in value_info or outputs";
+/// The largest value of a size.
+static int64_t largest(NodeContext &node, const DimExpr &size) {
+  return size.range(node.analysis.symbols).hi;
+}
+
+/// How many elements of a vector of bool are true, as a size.
+static DimExpr countTrue(NodeContext &node, Value flags, DimRange range) {
+  Type i64 = node.builder.getI64Type();
+  Value count =
+      node.make<nn::ReduceOp>(i64, node.cast(flags, i64), nn::ReduceKind::Sum,
+                              ArrayRef<int64_t>{0}, false);
+  return count ? node.importer.findSize(node, count, node.node.name, range)
+               : DimExpr(0);
+}
+
+/// The same where operand i, of which `flags` are made, is a constant.
+static std::optional<DimExpr> countConstant(NodeContext &node, size_t i) {
+  std::optional<ArrayRef<char>> bytes = node.constantBytes(i);
+  Type element = node.element(i);
+  unsigned width = element.getIntOrFloatBitWidth();
+  // -0.0 is zero too, and narrow types share bytes.
+  if (!bytes || (!element.isInteger(1) && (!isa<IntegerType>(element) || width < 8)))
+    return std::nullopt;
+  int64_t size = std::max(1u, width / 8), count = 0;
+  for (size_t at = 0; at + size <= bytes->size(); at += size)
+    count += llvm::any_of(bytes->slice(at, size), [](char c) { return c != 0; });
+  return DimExpr(count);
 }
 
 //===- Scatter ------------------------------------------------------------===//
@@ -109,17 +128,12 @@ static LogicalResult translateTopK(NodeContext &node) {
       node.axis(node.node.getInt("axis", -1), node.rank(0));
   if (failed(axis))
     return failure();
-  DimExpr count;
-  if (const IntTensor *k = node.ints(1)) {
-    count = k->values[0];
-  } else {
-    FailureOr<DimExpr> declared = declaredSize(node, 0, *axis);
-    if (failed(declared))
-      return failure();
-    count = *declared;
-  }
-  bool largest = node.node.getInt("largest", 1) != 0;
-  Value indices = topK(node, x, *axis, largest, count);
+  std::optional<DimExpr> count =
+      node.demandInt(1, "k", {0, largest(node, node.dims(0)[*axis])});
+  if (!count)
+    return failure();
+  Value indices = topK(node, x, *axis, node.node.getInt("largest", 1) != 0,
+                       *count);
   if (failed(node.yield(node.make<nn::GatherElementsOp>(node.element(0), x,
                                                         indices, *axis))))
     return failure();
@@ -148,9 +162,11 @@ static LogicalResult translateCompress(NodeContext &node) {
   } else {
     x = node.reshape(x, {product(node.dims(0))});
   }
-  FailureOr<DimExpr> count = declaredSize(node, 0, axis);
-  if (failed(count))
-    return failure();
+  std::optional<DimExpr> count = countConstant(node, 1);
+  if (!count)
+    count = countTrue(node, condition,
+                      {0, std::min(largest(node, node.dims(1)[0]),
+                                   largest(node, node.dimsOf(x)[axis]))});
   return node.yield(node.make<nn::GatherOp>(
       node.element(0), x, truePositions(node, condition, *count), axis));
 }
@@ -160,13 +176,15 @@ static LogicalResult translateNonZero(NodeContext &node) {
   Value x = node.in(0);
   if (!x)
     return failure();
-  FailureOr<DimExpr> count = declaredSize(node, 0, 1);
-  if (failed(count))
-    return failure();
   Dims sizes = node.dims(0);
+  if (sizes.empty())
+    return node.error() << "expected an operand of rank 1 or more";
   Type i64 = node.builder.getI64Type();
   Value flat = node.reshape(node.cast(x, node.builder.getI1Type()),
                             {product(sizes)});
+  std::optional<DimExpr> count = countConstant(node, 0);
+  if (!count)
+    count = countTrue(node, flat, {0, largest(node, product(sizes))});
   Value rest = truePositions(node, flat, *count);
   SmallVector<Value> rows(sizes.size());
   for (size_t i = sizes.size(); i-- > 0;) {
@@ -176,8 +194,6 @@ static LogicalResult translateNonZero(NodeContext &node) {
                            {1, *count});
     rest = node.make<nn::DivOp>(i64, rest, size);
   }
-  if (rows.empty())
-    return node.error() << "expected an operand of rank 1 or more";
   return node.yield(rows.size() == 1
                         ? rows[0]
                         : node.make<nn::ConcatOp>(i64, rows, 0));
@@ -244,10 +260,7 @@ static LogicalResult translateUnique(NodeContext &node) {
       return failure();
     axis = *asked;
   }
-  FailureOr<DimExpr> declared = declaredSize(node, 0, axis);
-  if (failed(declared))
-    return failure();
-  DimExpr n = hasAxis ? sizes[axis] : product(sizes), count = *declared;
+  DimExpr n = hasAxis ? sizes[axis] : product(sizes);
   DimExpr width = 1;
   Value moved = x;
   SmallVector<int64_t> toFront, back(sizes.size());
@@ -284,6 +297,10 @@ static LogicalResult translateUnique(NodeContext &node) {
     Value differs = node.make<nn::SubOp>(i64, node.scalar(i64, 1), equal);
     starts = r.concat(one, differs);
   }
+  DimRange most = n.range(node.analysis.symbols);
+  DimExpr count = n.isConstant(1)
+                      ? DimExpr(1)
+                      : countTrue(node, starts, {std::min<int64_t>(most.lo, 1), most.hi});
   Value at = truePositions(node, node.cast(starts, bit), count);
   Value groups = node.make<nn::CumulateOp>(i64, starts, nn::ReduceKind::Sum, 0,
                                            false, false);
@@ -320,18 +337,48 @@ static LogicalResult translateUnique(NodeContext &node) {
 
 //===- NonMaxSuppression --------------------------------------------------===//
 
+/// How many boxes can be chosen: what the operands allow, the model declares
+/// and the user bounds.
+static int64_t mostBoxes(NodeContext &node) {
+  Dims scores = node.dims(1);
+  DimExpr each = scores[2];
+  std::optional<DimExpr> limit = node.has(2) ? node.oneInt(2) : DimExpr(0);
+  if (limit)
+    each = DimExpr::min(each, DimExpr::max(*limit, 0));
+  int64_t most = largest(node, scores[0] * scores[1] * each);
+  return node.importer.mostOf(node, 0, 0, most);
+}
+
+/// The operation fills what is not chosen with -1.
 static LogicalResult translateNonMaxSuppression(NodeContext &node) {
-  FailureOr<DimExpr> count = declaredSize(node, 0, 0);
-  if (failed(count))
+  if (!node.in(0) || !node.in(1))
     return failure();
+  if (node.rank(0) != 3 || node.rank(1) != 3)
+    return node.error() << "expected boxes and scores of rank 3, but got "
+                        << dimsToString(node.dims(0)) << " and "
+                        << dimsToString(node.dims(1));
+  DimExpr most = mostBoxes(node);
   Type i64 = node.builder.getI64Type(), f32 = node.builder.getF32Type();
   auto given = [&](size_t i, Type type, double otherwise) {
     return node.has(i) ? node.in(i) : node.scalar(type, otherwise);
   };
-  return node.yield(node.make<nn::NonMaxSuppressionOp>(
+  Value all = node.make<nn::NonMaxSuppressionOp>(
       i64, node.in(0), node.in(1), given(2, i64, 0), given(3, f32, 0),
       given(4, f32, -std::numeric_limits<float>::infinity()),
-      node.node.getInt("center_point_box", 0) != 0, node.dimsAttr({*count})));
+      node.node.getInt("center_point_box", 0) != 0, node.dimsAttr({most}));
+  auto part = [&](const DimExpr &rows, const DimExpr &columns) {
+    SmallVector<int64_t> steps = {1, 1};
+    return node.make<nn::SliceOp>(i64, all, node.dimsAttr({DimExpr(0), DimExpr(0)}),
+                                  ArrayRef<int64_t>(steps),
+                                  node.dimsAttr({rows, columns}));
+  };
+  if (!all)
+    return failure();
+  Value chosen = node.make<nn::CompareOp>(
+      node.builder.getI1Type(), node.reshape(part(most, 1), {most}),
+      node.scalar(i64, 0), nn::Predicate::Ge);
+  DimExpr count = countTrue(node, chosen, {0, most.constant()});
+  return node.yield(part(count, 3));
 }
 
 void onnx::addChoiceTranslators(TranslatorTable &t) {

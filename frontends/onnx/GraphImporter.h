@@ -4,9 +4,13 @@
 
 #include "frontends/onnx/OpTranslators.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <set>
 
 namespace tenon::onnx {
+
+/// A name that a DimExpr can hold: letters, digits, '_' and '.'.
+std::string symbolName(llvm::StringRef name);
 
 class GraphImporter {
 public:
@@ -50,11 +54,12 @@ public:
     explicit Scope(GraphImporter &importer)
         : importer(importer), values(importer.values),
           integers(importer.integers), constants(importer.constants),
-          refused(importer.refused) {}
+          producers(importer.producers), refused(importer.refused) {}
     ~Scope() {
       importer.values = std::move(values);
       importer.integers = std::move(integers);
       importer.constants = std::move(constants);
+      importer.producers = std::move(producers);
       importer.refused = std::move(refused);
     }
 
@@ -63,10 +68,25 @@ public:
     std::map<std::string, mlir::Value> values;
     std::map<std::string, IntTensor> integers;
     std::map<std::string, const TensorData *> constants;
+    std::map<std::string, const Node *> producers;
     std::set<std::string> refused;
   };
   /// A name that no symbol has, for the number of an iteration.
   std::string freshSymbol();
+
+  //===- Sizes that the data decide (FoundSizes.cpp) ----------------------===//
+  /// A symbol for the size that `value`, one integer, has when the model runs.
+  DimExpr findSize(NodeContext &node, mlir::Value value,
+                   const std::string &name, DimRange range);
+  /// `most` or less: what the model declares for a dimension of result i, and
+  /// the user's bound.
+  int64_t mostOf(NodeContext &node, size_t i, size_t dim, int64_t most);
+  /// The contents of an integer tensor that decides shapes: known, followed
+  /// back to what they are computed from, or read when the model runs.
+  const IntTensor *demandInts(NodeContext &node, const std::string &name,
+                              DimRange range, unsigned depth);
+  /// The sizes found so far: their symbols and the nodes that needed them.
+  std::map<std::string, const Node *> found;
 
   mlir::Location locationOf(const Node &node);
 
@@ -87,10 +107,18 @@ private:
   mlir::Value materialize(const TensorData &tensor, mlir::Location loc);
   mlir::LogicalResult importNode(const Node &node);
   void standInFor(const Node &node);
+  /// A bound of a found size that `size` is, or follows from.
+  void tighten(const DimExpr &size, DimRange range);
+  void boundBy(const DimExpr &size, int64_t most);
+  void boundByDeclared(const std::string &name);
+  /// Writes the bounds; refuses sizes without one that buffers need.
+  mlir::LogicalResult settleSizes(mlir::func::FuncOp program);
 
   std::map<std::string, mlir::Value> values;
   std::map<std::string, IntTensor> integers;
   std::map<std::string, const TensorData *> constants;
+  std::map<std::string, const Node *> producers;
+  std::set<std::string> boundsUsed;
   unsigned loops = 0;
   /// Results of refused nodes whose sizes nobody knows; what needs them is not
   /// looked at.

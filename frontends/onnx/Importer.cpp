@@ -67,8 +67,7 @@ Type onnx::elementType(MLIRContext &context, DataType type) {
   }
 }
 
-/// A name that a DimExpr can hold: letters, digits, '_' and '.'.
-static std::string symbolName(StringRef name) {
+std::string onnx::symbolName(StringRef name) {
   std::string clean;
   for (char c : name)
     clean += llvm::isAlnum(c) || c == '_' || c == '.' ? c : '_';
@@ -269,7 +268,12 @@ LogicalResult GraphImporter::importMain(ModuleOp module) {
       builder.getFunctionType(types, TypeRange(ValueRange(results))));
   for (auto [i, info] : llvm::enumerate(graph.outputs))
     program.setResultAttr(i, nn::kNameAttr, builder.getStringAttr(info.name));
-  nn::setSymbols(program, analysis.symbols);
+  if (failed(settleSizes(program)))
+    return failure();
+  SymbolRanges given = analysis.symbols;
+  for (const auto &[symbol, node] : found)
+    given.erase(symbol);
+  nn::setSymbols(program, given);
   return success();
 }
 
@@ -360,8 +364,13 @@ LogicalResult GraphImporter::importNodes(const Graph &graph) {
   for (const Node &node : graph.nodes) {
     size_t before = errors;
     metRefused = false;
-    if (succeeded(importNode(node)))
+    for (const std::string &output : node.outputs)
+      producers[output] = &node;
+    if (succeeded(importNode(node))) {
+      for (const std::string &output : node.outputs)
+        boundByDeclared(output);
       continue;
+    }
     ok = false;
     metAny |= metRefused;
     if (errors == before && !metRefused)

@@ -22,6 +22,8 @@ struct DimSpec {
 struct ImportOptions {
   /// Bounds by the name of a symbolic dimension.
   std::map<std::string, DimRange> dims;
+  /// Bounds of sizes known only at run time, by node.
+  std::map<std::string, int64_t> bounds;
   /// Whole shapes by input name; they replace the model's.
   std::map<std::string, std::vector<DimSpec>> shapes;
   /// Inputs bound to a constant: their bytes, in the input's element type.

@@ -1,6 +1,6 @@
 // Operators that pick, place or resample elements by their position: gathers,
 // one-hot, triangles, ranges, blocks of space, and Resize.
-#include "frontends/onnx/OpTranslators.h"
+#include "frontends/onnx/GraphImporter.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
@@ -56,7 +56,8 @@ static FailureOr<DimExpr> oneHotDepth(NodeContext &node, int64_t axis) {
   if (std::optional<Dims> declared = node.declaredDims(0))
     if (axis < (int64_t)declared->size())
       return (*declared)[axis];
-  node.requireInts(1, "depth");
+  if (std::optional<DimExpr> depth = node.demandInt(1, "depth", kAnySize))
+    return *depth;
   return failure();
 }
 
@@ -217,19 +218,39 @@ static FailureOr<std::optional<DimExpr>> rangeLength(NodeContext &node) {
   return std::optional(DimExpr((int64_t)std::max(0.0, std::ceil(span / step))));
 }
 
+/// Elements of a Range whose operands are known only at run time: an
+/// expression over integers that it reads, or a number that it computes.
+static std::optional<DimExpr> findRangeLength(NodeContext &node) {
+  std::optional<DimExpr> delta = node.oneInt(2);
+  if (delta && delta->isConstant() && !delta->isConstant(0)) {
+    std::optional<DimExpr> start = node.demandInt(0, "start", kAnyInt);
+    std::optional<DimExpr> limit =
+        start ? node.demandInt(1, "limit", kAnyInt) : std::nullopt;
+    if (!limit)
+      return std::nullopt;
+    return stepsBetween(node, *start, *limit, delta->constant());
+  }
+  Type f64 = node.builder.getF64Type(), i64 = node.builder.getI64Type();
+  Value span = node.make<nn::SubOp>(node.element(0), node.in(1), node.in(0));
+  Value steps = node.make<nn::DivOp>(f64, node.cast(span, f64),
+                                     node.cast(node.in(2), f64));
+  Value count = node.make<nn::MaxOp>(
+      i64, node.cast(node.make<nn::CeilOp>(f64, steps), i64),
+      node.scalar(i64, 0));
+  if (!count)
+    return std::nullopt;
+  return node.importer.findSize(node, count, node.node.name, kAnySize);
+}
+
 static LogicalResult translateRange(NodeContext &node) {
   Value start = node.in(0), delta = node.in(2);
   FailureOr<std::optional<DimExpr>> length = rangeLength(node);
   if (failed(length))
     return failure();
-  std::optional<Dims> declared = node.declaredDims(0);
-  if (!*length && declared && declared->size() == 1)
-    *length = declared->front();
   if (!*length)
-    return node.error()
-           << "the length follows from operands known only at run time; bind "
-              "them with --value, make them constants, or declare a static "
-              "shape for the result";
+    *length = findRangeLength(node);
+  if (!*length)
+    return failure();
   auto toScalar = [&](Value v) {
     return node.dimsOf(v).empty() ? v : node.reshape(v, {});
   };
@@ -403,10 +424,12 @@ static LogicalResult planFromSizes(NodeContext &node, ResizePlan &plan,
     scale = policy == "not_larger" ? std::min(scale, plan.scales[axis])
                                    : std::max(scale, plan.scales[axis]);
   for (int64_t axis : plan.axes) {
-    if (!from[axis].isConstant())
-      return node.error() << "keep_aspect_ratio_policy '" << policy
-                          << "' rounds sizes and needs them now, but got "
-                          << from[axis].str() << "; give it with --dim";
+    for (const DimExpr &size : {from[axis], plan.shape[axis]})
+      if (!size.isConstant())
+        return node.error()
+               << "keep_aspect_ratio_policy '" << policy
+               << "' rounds sizes and needs them now, but got " << size.str()
+               << "; give it with --dim or --value";
     plan.shape[axis] = (int64_t)std::floor(scale * from[axis].constant() + 0.5);
     plan.scales[axis] = scale;
   }
@@ -478,7 +501,7 @@ static LogicalResult translateResize(NodeContext &node) {
     if (failed(planFromScales(node, plan, *scales)))
       return failure();
   } else if (node.has(3)) {
-    const IntTensor *sizes = node.requireInts(3, "sizes");
+    const IntTensor *sizes = node.demandInts(3, "sizes", {1, INT64_MAX});
     if (!sizes || failed(planFromSizes(node, plan, sizes->values)))
       return failure();
   } else {
@@ -487,6 +510,12 @@ static LogicalResult translateResize(NodeContext &node) {
                            "a constant";
   }
 
+  bool antialias = n.getInt("antialias", 0) != 0;
+  if (antialias && llvm::is_contained(plan.scales, 0.0))
+    return node.error() << "antialias needs sizes known while compiling, but "
+                           "the result is "
+                        << dimsToString(plan.shape)
+                        << "; give them with --dim or --value";
   SmallVector<double> roi;
   if (coordinates == "tf_crop_and_resize") {
     FailureOr<SmallVector<double>> given = resizeRoi(node, plan);
@@ -498,7 +527,7 @@ static LogicalResult translateResize(NodeContext &node) {
       node.element(0), x, node.dimsAttr(plan.shape),
       ArrayRef<double>(plan.scales), ArrayRef<double>(roi), mode, coordinates,
       nearest, llvm::APFloat((double)n.getFloat("cubic_coeff_a", -0.75f)),
-      n.getInt("exclude_outside", 0) != 0, n.getInt("antialias", 0) != 0,
+      n.getInt("exclude_outside", 0) != 0, antialias,
       llvm::APFloat((double)n.getFloat("extrapolation_value", 0))));
 }
 

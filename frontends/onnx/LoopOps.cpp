@@ -131,6 +131,8 @@ static LogicalResult translateScan(NodeContext &node) {
 
 namespace {
 class LoopTranslator {
+  static constexpr int64_t kUnbounded = int64_t(1) << 40;
+
 public:
   explicit LoopTranslator(NodeContext &node)
       : node(node), importer(node.importer) {}
@@ -139,7 +141,12 @@ public:
 private:
   LogicalResult bindBody(const DimExpr &t);
   bool staysAlive();
+  Value number(const DimExpr &e);
   Value before(const DimExpr &t);
+  DimExpr gatedTrip();
+  LogicalResult boundTrip();
+  DimExpr iterations(Value alive, Value ran);
+  Value firstOf(Value v, const DimExpr &count);
   LogicalResult roll();
   LogicalResult unroll(int64_t trip, bool alive);
 
@@ -148,6 +155,8 @@ private:
   const Graph *body = nullptr;
   DimExpr trip;
   bool isLate = false; // its trip count is known only at run time
+  bool isCut = false;  // its trip count is no more than a bound
+  bool isGated = false; // its condition is asked once, for the trip count
   size_t carried = 0, outputs = 0;
 };
 } // namespace
@@ -184,6 +193,11 @@ bool LoopTranslator::staysAlive() {
   return false;
 }
 
+Value LoopTranslator::number(const DimExpr &e) {
+  return node.make<nn::DimsOp>(node.builder.getI64Type(), node.dimsAttr({e}),
+                               node.dimsAttr(Dims()));
+}
+
 /// t < the trip count, which is known at run time.
 Value LoopTranslator::before(const DimExpr &t) {
   Value count = node.reshape(node.in(0), {});
@@ -205,22 +219,23 @@ LogicalResult LoopTranslator::roll() {
   std::optional<DimExpr> start = node.oneInt(1);
   bool asks = !staysAlive();
   Value alive;
-  if (node.has(1) && !(start && start->isConstant(1)))
+  if (node.has(1) && !isGated && !(start && start->isConstant(1)))
     alive = node.reshape(node.in(1), {});
   if (asks && !alive)
     alive = node.scalar(i1, 1);
   if (isLate)
     alive = both(alive, before(0));
   bool conditional = (bool)alive;
-  if (conditional && outputs)
-    return node.error()
-           << "it has scan outputs, and how often it runs is known only at run "
-              "time, so their size is not known";
+  bool counts = conditional && outputs;
+  if (counts && failed(boundTrip()))
+    return failure();
   SmallVector<Value> inits;
   if (conditional)
     inits.push_back(alive);
   for (size_t i = 0; i < carried; ++i)
     inits.push_back(node.in(2 + i));
+  if (counts)
+    inits.push_back(number(0));
 
   auto results = buildScan(
       node, trip, inits,
@@ -256,6 +271,8 @@ LogicalResult LoopTranslator::roll() {
         }
         for (size_t i = 0; i < carried; ++i)
           step.next.push_back(result(1 + i));
+        if (counts)
+          step.next.push_back(number(t + DimExpr(1)));
         for (size_t i = 0; i < outputs; ++i) {
           Value v = result(1 + carried + i);
           if (!v)
@@ -267,11 +284,71 @@ LogicalResult LoopTranslator::roll() {
       conditional);
   if (failed(results))
     return failure();
-  for (auto [i, value] :
-       llvm::enumerate(ArrayRef<Value>(*results).drop_front(conditional)))
+  SmallVector<Value> values(ArrayRef<Value>(*results).drop_front(conditional));
+  if (counts) {
+    DimExpr ran = iterations((*results)[0], values[carried]);
+    values.erase(values.begin() + carried);
+    for (Value &v : MutableArrayRef(values).drop_front(carried))
+      v = firstOf(v, ran);
+  }
+  for (auto [i, value] : llvm::enumerate(values))
     if (failed(node.yield(value, i)))
       return failure();
   return success();
+}
+
+/// The trip count where the condition holds at the start, which only run time
+/// knows and no iteration changes; else 0.
+DimExpr LoopTranslator::gatedTrip() {
+  Type i64 = node.builder.getI64Type();
+  Value count = node.make<nn::MaxOp>(
+      i64, node.cast(node.reshape(node.in(0), {}), i64), number(0));
+  count = node.make<nn::SelectOp>(i64, node.reshape(node.in(1), {}), count,
+                                  number(0));
+  std::optional<DimExpr> known = node.oneInt(0);
+  int64_t most =
+      known ? known->range(node.analysis.symbols).hi : INT64_MAX;
+  return count ? importer.findSize(node, count, node.node.name,
+                                   {0, std::max<int64_t>(most, 0)})
+               : DimExpr(0);
+}
+
+/// Scan outputs of a loop that its condition ends have room for as many
+/// iterations as there can be; without a trip count somebody must say.
+LogicalResult LoopTranslator::boundTrip() {
+  if (!trip.isConstant(kUnbounded))
+    return success();
+  int64_t most = kUnbounded;
+  for (size_t i = 0; i < outputs; ++i)
+    most = importer.mostOf(node, carried + i, 0, most);
+  if (most == kUnbounded)
+    return node.error() << "it has scan outputs and no trip count; give the "
+                           "most iterations with --bound "
+                        << node.node.name
+                        << "=N, or declare a static shape of its outputs";
+  trip = most;
+  isCut = true;
+  return success();
+}
+
+/// How often it has run. A loop that would go on behind its bound counts as
+/// one more than that.
+DimExpr LoopTranslator::iterations(Value alive, Value ran) {
+  int64_t most = trip.range(node.analysis.symbols).hi;
+  if (isCut)
+    ran = node.make<nn::SelectOp>(node.builder.getI64Type(), alive,
+                                  number(trip + DimExpr(1)), ran);
+  return ran ? importer.findSize(node, ran, node.node.name, {0, most})
+             : DimExpr(0);
+}
+
+/// The first `count` rows.
+Value LoopTranslator::firstOf(Value v, const DimExpr &count) {
+  Dims shape = node.dimsOf(v), starts(shape.size(), DimExpr(0));
+  SmallVector<int64_t> steps(shape.size(), 1);
+  shape[0] = count;
+  return node.make<nn::SliceOp>(node.elementOf(v), v, node.dimsAttr(starts),
+                                ArrayRef<int64_t>(steps), node.dimsAttr(shape));
 }
 
 /// One copy of the body per iteration: sizes may change, and a condition that
@@ -334,10 +411,7 @@ LogicalResult LoopTranslator::run() {
                            "condition, and each carried value";
   carried = body->inputs.size() - 2;
   outputs = body->outputs.size() - 1 - carried;
-  constexpr int64_t unbounded = int64_t(1) << 40, few = 64, much = 4096;
-  std::optional<DimExpr> count = node.oneInt(0);
-  isLate = node.has(0) && !count;
-  trip = count ? DimExpr::max(*count, 0) : DimExpr(unbounded);
+  constexpr int64_t few = 64, much = 4096;
   for (size_t i : {0, 1}) {
     Value v = node.has(i) ? node.in(i) : Value();
     if (node.has(i) && !v)
@@ -347,15 +421,22 @@ LogicalResult LoopTranslator::run() {
                              "operand "
                           << i << " is " << dimsToString(node.dimsOf(v));
   }
-  if (trip.range(node.analysis.symbols).hi > unbounded)
-    trip = DimExpr::min(trip, unbounded); // until its condition ends it
-  std::optional<DimExpr> start = node.oneInt(1);
+  std::optional<DimExpr> count = node.oneInt(0), start = node.oneInt(1);
   bool known = !node.has(1) || (start && start->isConstant());
+  // Scan outputs are as long as it runs.
+  isGated = outputs && node.has(0) && !known && staysAlive();
+  if (isGated)
+    count = gatedTrip();
+  else if (node.has(0) && !count && outputs &&
+           !(count = node.demandInt(0, "trip count", kAnyInt)))
+    return failure();
+  isLate = node.has(0) && !count;
+  trip = count ? DimExpr::max(*count, 0) : DimExpr(kUnbounded);
+  // Until its condition ends it.
+  if (trip.range(node.analysis.symbols).hi > kUnbounded && !outputs)
+    trip = DimExpr::min(trip, kUnbounded);
   if (known && start && start->isConstant(0))
     trip = 0;
-  // Outputs need the start's value too: without it their size is unknown.
-  if (!known && outputs && !node.requireInts(1, "condition"))
-    return failure();
   bool unrolls = known && trip.isConstant() && trip.constant() <= few &&
                  trip.constant() * (int64_t)body->nodes.size() <= much;
   if (!unrolls)

@@ -26,6 +26,8 @@ struct IntTensor {
   llvm::SmallVector<int64_t> shape;
   Dims values; // row-major
 };
+/// What an operand that decides shapes may hold: sizes, or any integer.
+inline constexpr DimRange kAnySize{0, INT64_MAX}, kAnyInt{INT64_MIN, INT64_MAX};
 /// Tensors up to this many elements are followed.
 inline constexpr int64_t kIntTensorLimit = 64;
 
@@ -54,6 +56,11 @@ public:
   std::optional<DimExpr> oneInt(size_t i);
   /// The same as `ints`, reporting an error that names the operand if they are not.
   const IntTensor *requireInts(size_t i, llvm::StringRef name);
+  /// The contents of a small integer operand that decides shapes, as symbols
+  /// where only run time knows them; an error if it is none.
+  const IntTensor *demandInts(size_t i, llvm::StringRef name, DimRange range);
+  std::optional<DimExpr> demandInt(size_t i, llvm::StringRef name,
+                                   DimRange range);
   /// The bytes of an operand that is a constant of the model; `type` and
   /// `shape` as the tensor says.
   std::optional<llvm::ArrayRef<char>> constantBytes(size_t i);

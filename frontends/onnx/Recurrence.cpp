@@ -72,6 +72,7 @@ FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
   nn::DimAnalysis &analysis = node.analysis;
   std::string symbol = node.importer.freshSymbol();
   int64_t last = trip.range(analysis.symbols).hi - 1;
+  std::map<std::string, const Node *> foundBefore = node.importer.found;
   analysis.symbols[symbol] = {0, std::max<int64_t>(last, 0)};
   Region region;
   Block *block = new Block;
@@ -92,7 +93,10 @@ FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
         return failure();
       for (const DimExpr &size : output.shape) {
         bool moves = false;
-        size.forEachSymbol([&](StringRef s) { moves |= s == symbol; });
+        size.forEachSymbol([&](StringRef s) {
+          moves |= s == symbol || (node.importer.found.count(s.str()) &&
+                                   !foundBefore.count(s.str()));
+        });
         if (moves)
           return node.error() << "an output of size "
                               << dimsToString(output.shape)

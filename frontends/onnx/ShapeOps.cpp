@@ -31,13 +31,15 @@ axesOf(NodeContext &node, size_t i, int64_t rank, int64_t count) {
 }
 
 /// The contents of a shape operand; where only run time knows them, the shape
-/// that the model declares for the result.
-static std::optional<Dims> targetShape(NodeContext &node, size_t i) {
+/// that the model declares for the result, or sizes of `range`.
+static std::optional<Dims> targetShape(NodeContext &node, size_t i,
+                                       DimRange range = kAnySize) {
   if (const IntTensor *contents = node.ints(i))
     return contents->values;
   if (std::optional<Dims> declared = node.declaredDims(0))
     return declared;
-  node.requireInts(i, "shape");
+  if (const IntTensor *contents = node.demandInts(i, "shape", range))
+    return contents->values;
   return std::nullopt;
 }
 
@@ -45,11 +47,13 @@ static LogicalResult translateReshape(NodeContext &node) {
   Value data = node.in(0);
   if (!data)
     return failure();
-  std::optional<Dims> target = targetShape(node, 1);
+  bool zeroIsZero = node.node.getInt("allowzero", 0);
+  // -1 and 0 mean something only where they are known.
+  std::optional<Dims> target =
+      targetShape(node, 1, {zeroIsZero ? 0 : 1, INT64_MAX});
   if (!target)
     return failure();
   Dims from = node.dims(0);
-  bool zeroIsZero = node.node.getInt("allowzero", 0);
   int open = -1;
   DimExpr known = 1;
   for (auto [i, d] : llvm::enumerate(*target)) {
@@ -154,8 +158,9 @@ static LogicalResult translateTile(NodeContext &node) {
   } else if (std::optional<Dims> declared = node.declaredDims(0)) {
     for (auto [d, f] : llvm::zip(*declared, from))
       times.push_back(DimExpr::floorDiv(d, f));
+  } else if ((repeats = node.demandInts(1, "repeats", kAnySize))) {
+    times = repeats->values;
   } else {
-    node.requireInts(1, "repeats");
     return failure();
   }
   return node.yield(node.make<nn::TileOp>(node.element(0), node.in(0),
@@ -193,6 +198,9 @@ static DimExpr clampIndex(NodeContext &node, const DimExpr &v,
                           const DimExpr &hi) {
   DimRange range = v.range(node.analysis.symbols);
   DimExpr at = range.hi < 0 ? v + size : v;
+  // Of unknown sign: min(max(-v, 0), 1) is 1 where v is negative.
+  if (range.lo < 0 && range.hi >= 0)
+    at = v + size * DimExpr::min(DimExpr::max(DimExpr(0) - v, 0), 1);
   // The usual "to the end" is a huge constant.
   if (at.isConstant() && at.constant() > INT64_MAX / 8)
     return hi;
@@ -213,8 +221,8 @@ static DimExpr clampIndex(NodeContext &node, const DimExpr &v,
 static LogicalResult translateSlice(NodeContext &node) {
   Value data = node.in(0);
   Dims from = node.dims(0);
-  const IntTensor *starts = node.requireInts(1, "starts");
-  const IntTensor *ends = starts ? node.requireInts(2, "ends") : nullptr;
+  const IntTensor *starts = node.demandInts(1, "starts", kAnyInt);
+  const IntTensor *ends = starts ? node.demandInts(2, "ends", kAnyInt) : nullptr;
   if (!data || !ends)
     return failure();
   int64_t count = starts->values.size();
@@ -273,7 +281,7 @@ static LogicalResult translateSplit(NodeContext &node) {
   size_t parts = node.node.outputs.size();
   Dims sizes;
   if (node.has(1)) {
-    const IntTensor *split = node.requireInts(1, "split");
+    const IntTensor *split = node.demandInts(1, "split", kAnySize);
     if (!split)
       return failure();
     sizes = split->values;
@@ -309,12 +317,10 @@ static LogicalResult translatePad(NodeContext &node) {
   Value data = node.in(0);
   Dims from = node.dims(0);
   int64_t rank = from.size();
-  const IntTensor *pads = node.ints(1);
-  if (!data)
+  const IntTensor *pads = data ? node.demandInts(1, "pads", kAnySize) : nullptr;
+  if (!pads)
     return failure();
   Dims low(rank, DimExpr(0)), high(rank, DimExpr(0));
-  if (!pads)
-    return node.requireInts(1, "pads"), failure();
   int64_t count = pads->values.size() / 2;
   auto axes = axesOf(node, 3, rank, count);
   if (!axes)

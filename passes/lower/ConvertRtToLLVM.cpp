@@ -4,7 +4,8 @@
 //     %s = tenon_dispatch(model, bases, &step0)   a constant record, or one on
 //     if (%s) return %s                           the stack with sizes filled in
 //     ...
-//   void <prefix>_output_dims(symbols, dims)
+//   void <prefix>_output_dims(symbols, dims)      and output_bounds, where
+//                                                 sizes are found
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
 #include "tenon/abi.h"
@@ -31,7 +32,11 @@ public:
       symbols.push_back(s.getName().str());
   }
   void writeProgram();
-  void writeOutputDims();
+  /// `bounds`: before sizes are found.
+  void writeOutputDims(StringRef name, bool bounds);
+  bool findsSizes() {
+    return !program.getBody().getOps<rt::SizeOp>().empty();
+  }
 
 private:
   Value constant(Type type, int64_t v) {
@@ -46,7 +51,10 @@ private:
   void writeBlock(Block &block);
   void writeLoop(rt::LoopOp loop);
   void writeStep(rt::StepOp step);
+  void leaveIf(Value wrong, int64_t number, uint32_t status);
   void writeCheck(rt::CheckOp check, int64_t number);
+  void writeSize(rt::SizeOp size, int64_t number);
+  Value addressOf(rt::BufferAttr buffer);
 
   ModuleOp module;
   rt::ProgramOp program;
@@ -61,7 +69,8 @@ private:
   Value model, bases, stack;
   Block *leave = nullptr;
   int64_t node = 0;   // the next step
-  int64_t checks = 0; // the next check; they are numbered behind the steps
+  int64_t checks = 0; // the next check or size; numbered behind the steps
+  int64_t found = 0;  // the next size that is told to the caller
 };
 
 void ProgramWriter::loadSymbols(Value from) {
@@ -156,10 +165,18 @@ void ProgramWriter::writeProgram() {
   auto i32 = b.getI32Type();
   auto dispatchType = LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer});
   LLVM::LLVMFuncOp::create(b, loc, "tenon_dispatch", dispatchType);
-  if (!program.getBody().getOps<rt::CheckOp>().empty())
+  bool fails = false;
+  program.getBody().walk(
+      [&](Operation *op) { fails |= isa<rt::CheckOp, rt::SizeOp>(op); });
+  if (fails)
     LLVM::LLVMFuncOp::create(
         b, loc, "tenon_fail",
         LLVM::LLVMFunctionType::get(i32, {pointer, integer, i32}));
+  if (findsSizes())
+    LLVM::LLVMFuncOp::create(
+        b, loc, "tenon_note_size",
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                    {pointer, integer, i64}));
   auto function = LLVM::LLVMFuncOp::create(
       b, program.getLoc(), prefix + "_program",
       LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer}));
@@ -179,7 +196,7 @@ void ProgramWriter::writeProgram() {
   int64_t longest = 0;
   bool late = !symbols.empty();
   program.getBody().walk([&](Operation *op) {
-    late |= isa<rt::LoopOp>(op);
+    late |= isa<rt::LoopOp, rt::SizeOp>(op);
     checks += isa<rt::StepOp>(op);
     if (auto step = dyn_cast<rt::StepOp>(op))
       longest = std::max<int64_t>(
@@ -203,28 +220,60 @@ void ProgramWriter::writeBlock(Block &block) {
       writeLoop(loop);
     else if (auto check = dyn_cast<rt::CheckOp>(op))
       writeCheck(check, checks++);
+    else if (auto size = dyn_cast<rt::SizeOp>(op))
+      writeSize(size, checks++);
   }
 }
 
-///   cond_br lhs != rhs, fail, next
+Value ProgramWriter::addressOf(rt::BufferAttr buffer) {
+  Value base = LLVM::LoadOp::create(
+      b, loc, pointer,
+      LLVM::GEPOp::create(b, loc, pointer, pointer, bases,
+                          ArrayRef<LLVM::GEPArg>{(int32_t)baseNumber(buffer)}));
+  return LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base,
+                             ValueRange{constant(i64, buffer.getOffset())});
+}
+
+///   cond_br wrong, fail, next
 /// fail: br leave(tenon_fail(model, number, status))
-void ProgramWriter::writeCheck(rt::CheckOp check, int64_t number) {
+void ProgramWriter::leaveIf(Value wrong, int64_t number, uint32_t code) {
   Type i32 = b.getI32Type();
-  Value differ = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
-                                      evaluate(check.getLhs().getExprs()[0]),
-                                      evaluate(check.getRhs().getExprs()[0]));
   Block *here = b.getInsertionBlock();
   Block *fail = b.createBlock(leave);
   Value status = LLVM::CallOp::create(
                      b, loc, TypeRange{i32}, "tenon_fail",
                      ValueRange{model, constant(integer, number),
-                                constant(i32, check.getStatus())})
+                                constant(i32, code)})
                      .getResult();
   LLVM::BrOp::create(b, loc, ValueRange{status}, leave);
   Block *next = b.createBlock(leave);
   b.setInsertionPointToEnd(here);
-  LLVM::CondBrOp::create(b, loc, differ, fail, ValueRange{}, next, ValueRange{});
+  LLVM::CondBrOp::create(b, loc, wrong, fail, ValueRange{}, next, ValueRange{});
   b.setInsertionPointToEnd(next);
+}
+
+void ProgramWriter::writeCheck(rt::CheckOp check, int64_t number) {
+  Value differ = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne,
+                                      evaluate(check.getLhs().getExprs()[0]),
+                                      evaluate(check.getRhs().getExprs()[0]));
+  leaveIf(differ, number, check.getStatus());
+}
+
+/// The value is compared before it may be narrowed to an index.
+void ProgramWriter::writeSize(rt::SizeOp op, int64_t number) {
+  DimRange range = op.getRange();
+  Value size = LLVM::LoadOp::create(b, loc, i64, addressOf(op.getPlace()));
+  for (auto [predicate, bound] :
+       {std::pair(LLVM::ICmpPredicate::slt, range.lo),
+        std::pair(LLVM::ICmpPredicate::sgt, range.hi)})
+    leaveIf(LLVM::ICmpOp::create(b, loc, predicate, size, constant(i64, bound)),
+            number, op.getStatus());
+  if (isa<rt::ProgramOp>(op->getParentOp()))
+    LLVM::CallOp::create(b, loc, TypeRange(), "tenon_note_size",
+                         ValueRange{model, constant(integer, found++), size});
+  if (facts.indexBits < 64)
+    size = LLVM::TruncOp::create(b, loc, integer, size);
+  sizes[op.getSymbol().str()] = size;
 }
 
 ///   br head(0)
@@ -247,15 +296,8 @@ void ProgramWriter::writeLoop(rt::LoopOp loop) {
     b.setInsertionPointToEnd(head);
     LLVM::CondBrOp::create(b, loc, more, ask, ValueRange{}, done, ValueRange{});
     b.setInsertionPointToEnd(ask);
-    Value base = LLVM::LoadOp::create(
-        b, loc, pointer,
-        LLVM::GEPOp::create(
-            b, loc, pointer, pointer, bases,
-            ArrayRef<LLVM::GEPArg>{(int32_t)baseNumber(condition)}));
-    Value at = LLVM::GEPOp::create(
-        b, loc, pointer, b.getI8Type(), base,
-        ValueRange{constant(i64, condition.getOffset())});
-    Value byte = LLVM::LoadOp::create(b, loc, b.getI8Type(), at);
+    Value byte =
+        LLVM::LoadOp::create(b, loc, b.getI8Type(), addressOf(condition));
     more = LLVM::ICmpOp::create(b, loc, LLVM::ICmpPredicate::ne, byte,
                                 constant(b.getI8Type(), 0));
   }
@@ -309,11 +351,19 @@ void ProgramWriter::writeStep(rt::StepOp step) {
   ++node;
 }
 
-void ProgramWriter::writeOutputDims() {
+void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
+  SymbolRanges ranges = nn::symbolRanges(program.getSymbols());
+  std::set<std::string> late;
+  for (auto size : program.getBody().getOps<rt::SizeOp>()) {
+    ranges[size.getSymbol().str()] = size.getRange();
+    late.insert(size.getSymbol().str());
+    if (!bounds)
+      symbols.push_back(size.getSymbol().str());
+  }
   loc = program.getLoc();
   b.setInsertionPointToEnd(module.getBody());
   auto function = LLVM::LLVMFuncOp::create(
-      b, loc, prefix + "_output_dims",
+      b, loc, prefix + "_" + name.str(),
       LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
                                   {pointer, pointer}));
   function.setVisibility_(LLVM::Visibility::Hidden);
@@ -326,13 +376,31 @@ void ProgramWriter::writeOutputDims() {
     for (const DimExpr &e : shape.getExprs()) {
       Value at = LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
                                      ArrayRef<LLVM::GEPArg>{i++});
-      Value size = evaluate(e);
+      bool isLate = false;
+      e.forEachSymbol(
+          [&](StringRef s) { isLate |= late.count(s.str()) != 0; });
+      Value size = bounds && isLate
+                       ? constant(integer, e.range(ranges).hi)
+                       : evaluate(e);
       if (facts.indexBits < 64)
         size = LLVM::SExtOp::create(b, loc, i64, size);
       LLVM::StoreOp::create(b, loc, size, at);
     }
   }
   LLVM::ReturnOp::create(b, loc, ValueRange{});
+}
+
+/// The program runs on the host and sees no value on a device.
+LogicalResult refuseOnDevice(ModuleOp module, rt::ProgramOp program) {
+  if (!TargetFacts::of(module).workgroup)
+    return success();
+  WalkResult walked = program.getBody().walk([](rt::SizeOp size) {
+    size.emitError("a size found at run time is not compiled for GPUs, whose "
+                   "values the host does not see; expected sizes that follow "
+                   "from the inputs' sizes: compile for a CPU");
+    return WalkResult::interrupt();
+  });
+  return failure(walked.wasInterrupted());
 }
 
 struct ConvertRtToLLVMPass
@@ -342,13 +410,18 @@ struct ConvertRtToLLVMPass
     ModuleOp module = getOperation();
     for (rt::ProgramOp program :
          llvm::make_early_inc_range(module.getOps<rt::ProgramOp>())) {
+      if (failed(refuseOnDevice(module, program)))
+        return signalPassFailure();
       ProgramWriter writer(module, program, prefix);
       writer.writeProgram();
-      writer.writeOutputDims();
+      if (writer.findsSizes())
+        writer.writeOutputDims("output_bounds", /*bounds=*/true);
+      writer.writeOutputDims("output_dims", /*bounds=*/false);
     }
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (function.getName() != prefix + "_program" &&
           function.getName() != prefix + "_output_dims" &&
+          function.getName() != prefix + "_output_bounds" &&
           !function.getBody().empty())
         function.setLinkage(LLVM::Linkage::Internal);
   }

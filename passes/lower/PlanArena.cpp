@@ -1,8 +1,10 @@
-// Values get places (PackSlots), groups become steps.
+// Values get places (PackSlots), groups become steps, sizes are read where the
+// groups before have left them.
 #include "passes/lower/CopyGroup.h"
 #include "passes/lower/PackSlots.h"
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
+#include "tenon/abi.h"
 #include "mlir/IR/IRMapping.h"
 
 namespace tenon::lower {
@@ -298,9 +300,6 @@ void Planner::emitSteps(Block *body) {
   b.setInsertionPointToEnd(body);
   for (auto &[offset, value, type] : weights)
     rt::WeightOp::create(b, module.getLoc(), offset, value, type);
-  for (auto check : llvm::make_early_inc_range(
-           program.front().getOps<rt::CheckOp>()))
-    check->moveBefore(body, body->end());
   SymbolTable symbols(module);
   emitBlock(program.front(), symbols, 1);
 }
@@ -315,6 +314,17 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
       OpBuilder::InsertionGuard guard(b);
       b.createBlock(&made.getBody());
       emitBlock(loop.getBody().front(), symbols, times * loop.getTripCount());
+      continue;
+    }
+    if (auto size = dyn_cast<nn::SizeOp>(op)) {
+      rt::SizeOp::create(b, op.getLoc(), size.getSymbolAttr(),
+                         placeOf(size.getValue()), size.getLowerAttr(),
+                         size.getUpperAttr(),
+                         b.getI32IntegerAttr(TENON_SIZE_OUT_OF_BOUNDS));
+      continue;
+    }
+    if (isa<rt::CheckOp>(op)) {
+      b.clone(op);
       continue;
     }
     auto group = dyn_cast<kern::GroupOpInterface>(op);
@@ -375,10 +385,10 @@ LogicalResult Planner::checkProgram() {
     }
     if (op == program || encode ||
         isa<pack::ConstantOp, kern::ViewOp, kern::EmptyOp, scan::ScanOp,
-            scan::YieldOp, func::ReturnOp, rt::CheckOp>(op))
+            scan::YieldOp, func::ReturnOp, rt::CheckOp, nn::SizeOp>(op))
       return WalkResult::advance();
     op->emitOpError("cannot be given a place; expected groups of kern, "
-                    "constants, views and scans");
+                    "constants, views, sizes and scans");
     return WalkResult::interrupt();
   });
   return failure(walked.wasInterrupted());

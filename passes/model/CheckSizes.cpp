@@ -4,6 +4,7 @@
 //   nn.add %x, %y : tensor<"n">      =>   nn.add %x, %y
 //
 // Without them, a caller with n = 5 and m = 3 would have y read past its end.
+// Where a size is found while the model runs, its check follows the nn.size.
 #include "passes/model/Passes.h"
 
 #include "dialects/nn/DimAnalysis.h"
@@ -36,25 +37,44 @@ private:
   void requireBroadcast(ArrayRef<DimExpr> operand, ArrayRef<DimExpr> result);
   void requireChannels(Value input, Value weights, int64_t weightAxis,
                        int64_t group);
-  bool isKnownAtEntry(const DimExpr &e) const;
+  /// A part of something has no more elements than there are.
+  void requireInside(nn::SliceOp op);
+  bool isKnown(const DimExpr &e, Operation *&behind) const;
 
   func::FuncOp program;
   nn::DimAnalysis dims;
   OpBuilder b;
   Operation *current = nullptr;
+  std::map<std::string, Operation *> found; // by the symbol
   std::set<std::pair<std::string, std::string>> seen;
   bool failed = false;
 };
 
-bool Checks::isKnownAtEntry(const DimExpr &e) const {
+/// Of two operations that one place can see: the one behind the other.
+static Operation *laterOf(Operation *a, Operation *b) {
+  if (!a || !b)
+    return a ? a : b;
+  Operation *around = a->getBlock()->findAncestorOpInBlock(*b);
+  return around && !around->isBeforeInBlock(a) ? b : a;
+}
+
+/// Whether no symbol counts a loop; `behind` is what finds the last of them.
+bool Checks::isKnown(const DimExpr &e, Operation *&behind) const {
   SymbolRanges entry = nn::getSymbols(program);
-  return e.fold<bool>([](int64_t) { return true; },
-                      [&](StringRef s) { return entry.count(s.str()) != 0; },
-                      [](char, bool x, bool y) { return x && y; });
+  bool known = true;
+  e.forEachSymbol([&](StringRef s) {
+    auto size = found.find(s.str());
+    if (size != found.end())
+      behind = laterOf(behind, size->second);
+    else
+      known &= entry.count(s.str()) != 0;
+  });
+  return known;
 }
 
 void Checks::require(const DimExpr &x, const DimExpr &y) {
-  if (x == y || !isKnownAtEntry(x) || !isKnownAtEntry(y))
+  Operation *behind = nullptr;
+  if (x == y || !isKnown(x, behind) || !isKnown(y, behind))
     return;
   DimRange a = x.range(dims.symbols), c = y.range(dims.symbols);
   if (a.hi < c.lo || c.hi < a.lo) {
@@ -66,9 +86,29 @@ void Checks::require(const DimExpr &x, const DimExpr &y) {
   }
   if (!seen.insert(std::minmax(x.str(), y.str())).second)
     return;
+  OpBuilder::InsertionGuard guard(b);
+  if (behind)
+    b.setInsertionPointAfter(behind);
   rt::CheckOp::create(b, current->getLoc(), nn::DimsAttr::get(b.getContext(), x),
                       nn::DimsAttr::get(b.getContext(), y),
                       TENON_DIM_MISMATCH);
+}
+
+/// Starts and sizes from the inputs' shapes are clamped; those that are found
+/// may be anything.
+void Checks::requireInside(nn::SliceOp op) {
+  Dims from = dims.of(op.getInput());
+  auto starts = op.getStarts().getExprs(), shape = op.getShape().getExprs();
+  for (auto [i, size] : llvm::enumerate(from)) {
+    Operation *behind = nullptr;
+    if (op.getSteps()[i] < 1 || !isKnown(starts[i], behind) ||
+        !isKnown(shape[i], behind) || !behind)
+      continue;
+    DimExpr end = starts[i] + (shape[i] - DimExpr(1)) * DimExpr(op.getSteps()[i]) +
+                  DimExpr(1);
+    if ((size - end).range(dims.symbols).lo < 0)
+      require(DimExpr::max(end - size, 0), 0);
+  }
 }
 
 void Checks::requireBroadcast(ArrayRef<DimExpr> operand,
@@ -110,6 +150,7 @@ void Checks::collect(Operation *op) {
             if ((int64_t)i != (int64_t)op.getAxis())
               require(first[i], size);
       })
+      .Case<nn::SliceOp>([&](nn::SliceOp op) { requireInside(op); })
       .Case<nn::ReshapeOp>([&](nn::ReshapeOp op) {
         require(product(dims.of(op.getInput())),
                 product(dims.of(op->getResult(0))));
@@ -125,8 +166,9 @@ void Checks::collect(Operation *op) {
 LogicalResult Checks::run() {
   if (!dims.isValid())
     return failure();
-  if (nn::getSymbols(program).empty())
+  if (dims.symbols.empty())
     return success();
+  program.walk([&](nn::SizeOp op) { found[op.getSymbol().str()] = op; });
   b.setInsertionPointToStart(&program.front());
   program.walk([&](Operation *op) {
     if (!isa<rt::CheckOp>(op))

@@ -98,7 +98,7 @@ bool ScanFuser::chooseLoops() {
   }
   int64_t operations = 0;
   for (Operation &op : body().without_terminator()) {
-    if (op.getNumRegions())
+    if (op.getNumRegions() || isa<nn::SizeOp>(op))
       return false;
     operations += isa<nn::ElementwiseOpInterface>(op);
     auto reduce = dyn_cast<nn::ReduceOp>(op);

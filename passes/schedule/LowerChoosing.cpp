@@ -241,7 +241,11 @@ static Value lowerNonMaxSuppression(KernBuilder &k, nn::NonMaxSuppressionOp op) 
         return Values{perClass(image, kind, at[0])};
       });
     });
-    c.check(c.compare(Int::eq, rows[0], most), TENON_SIZE_OUT_OF_BOUNDS);
+    c.check(c.compare(Int::sle, rows[0], most), TENON_SIZE_OUT_OF_BOUNDS);
+    c.forEach(rows[0], most, [&](Value i) {
+      for (int64_t d = 0; d < 3; ++d)
+        c.write(number(none), a[5], {i, c.constant(d)});
+    });
   });
 }
 

@@ -75,7 +75,8 @@ struct LowerToKernPass
     unpackNarrowOperands(k, program);
     SmallVector<Operation *> ops;
     program.walk([&](Operation *op) {
-      if (isa<nn::NnDialect>(op->getDialect()))
+      // Sizes stay as they are, between the groups.
+      if (isa<nn::NnDialect>(op->getDialect()) && !isa<nn::SizeOp>(op))
         ops.push_back(op);
     });
     bool ok = true;

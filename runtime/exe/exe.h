@@ -106,7 +106,8 @@ typedef struct tenon_array {
   void *data; /* 64-byte aligned, owned; never null once allocated */
 } tenon_array;
 
-/* Sets count, bytes and data from type, rank and dims. */
+/* Sets count and bytes from type, rank and dims; and data as well. */
+bool tenon_array_measure(tenon_array *array, tenon_message *message);
 bool tenon_array_allocate(tenon_array *array, tenon_message *message);
 void tenon_array_free(tenon_array *array);
 
@@ -174,7 +175,7 @@ int32_t tenon_find_tensor(const tenon_tensor_info *tensors, int32_t count,
 
 /* The values of one run. */
 typedef struct tenon_values {
-  int64_t *symbols;
+  int64_t *symbols; /* behind them the sizes that the run finds */
   tenon_array *inputs, *outputs;
   const void **input_pointers;
   void **output_pointers;
@@ -196,6 +197,10 @@ bool tenon_bind_selftest(tenon_values *values, const tenon_model_info *info,
 /* Sizes and allocates outputs; fills the lists of pointers. */
 bool tenon_bind_outputs(tenon_values *values, const tenon_model_info *info,
                         tenon_message *message);
+
+/* Gives the outputs the sizes that a run has found. */
+bool tenon_settle_outputs(tenon_values *values, const tenon_model_info *info,
+                          const int64_t *found, tenon_message *message);
 
 /* Numbers separated by commas, or one number for every element, into an
  * allocated array. `text` was counted by tenon_literal_count. */

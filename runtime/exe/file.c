@@ -56,7 +56,7 @@ bool tenon_write_file(const char *path, const void *bytes, size_t size,
   return true;
 }
 
-bool tenon_array_allocate(tenon_array *array, tenon_message *message) {
+bool tenon_array_measure(tenon_array *array, tenon_message *message) {
   int64_t count = 1;
   bool empty = false;
   for (int32_t i = 0; i < array->rank; ++i)
@@ -68,6 +68,12 @@ bool tenon_array_allocate(tenon_array *array, tenon_message *message) {
   array->count = empty ? 0 : count;
   if (!tenon_type_bytes(array->type, array->count, &array->bytes))
     return tenon_refuse(message, "the shape is too large for this machine");
+  return true;
+}
+
+bool tenon_array_allocate(tenon_array *array, tenon_message *message) {
+  if (!tenon_array_measure(array, message))
+    return false;
   /* aligned_alloc wants a multiple of the alignment; null is never handed to
    * the model, even for a tensor without elements. */
   size_t rounded = (array->bytes + 64) & ~(size_t)63;

@@ -158,7 +158,8 @@ bool tenon_session_run(tenon_session *session, tenon_values *values,
       tenon_run(session->model, values->symbols, values->input_pointers,
                 values->output_pointers);
   if (status == TENON_OK)
-    return true;
+    return tenon_settle_outputs(values, session->info,
+                                tenon_found_sizes(session->model), message);
   tenon_index step = tenon_failed_step(session->model);
   const char *const *names = session->info->step_names;
   if (step < 0 || !names)

@@ -10,7 +10,9 @@ bool tenon_values_init(tenon_values *values, const tenon_model_info *info,
   /* One more each: calloc(0) may give null. */
   size_t inputs = (size_t)info->input_count + 1;
   size_t outputs = (size_t)info->output_count + 1;
-  values->symbols = calloc((size_t)info->symbol_count + 1, sizeof(int64_t));
+  values->symbols =
+      calloc((size_t)info->symbol_count + (size_t)info->found_count + 1,
+             sizeof(int64_t));
   values->inputs = calloc(inputs, sizeof(tenon_array));
   values->outputs = calloc(outputs, sizeof(tenon_array));
   values->input_pointers = calloc(inputs, sizeof(void *));
@@ -59,19 +61,27 @@ static bool allocate_output(tenon_array *array, const tenon_tensor_info *tensor,
   return true;
 }
 
+/* Room for the sizes of all outputs; null without memory. */
+static int64_t *output_sizes(const tenon_model_info *info) {
+  size_t ranks = 0;
+  for (int32_t i = 0; i < info->output_count; ++i)
+    ranks += (size_t)info->outputs[i].rank;
+  return calloc(ranks + 1, sizeof(int64_t));
+}
+
 bool tenon_bind_outputs(tenon_values *values, const tenon_model_info *info,
                         tenon_message *message) {
-  size_t ranks = 0;
   for (int32_t i = 0; i < info->output_count; ++i) {
     if (info->outputs[i].rank > TENON_MAX_RANK)
       return tenon_refuse(message, "output '%s' has more than %d dimensions",
                           info->outputs[i].name, TENON_MAX_RANK);
-    ranks += (size_t)info->outputs[i].rank;
   }
-  int64_t *dims = calloc(ranks + 1, sizeof(int64_t));
+  int64_t *dims = output_sizes(info);
   if (!dims)
     return tenon_refuse(message, "no memory");
-  if (info->output_dims)
+  if (info->found_count)
+    info->output_bounds(values->symbols, dims);
+  else if (info->output_dims)
     info->output_dims(values->symbols, dims);
   bool good = true;
   const int64_t *at = dims;
@@ -84,6 +94,28 @@ bool tenon_bind_outputs(tenon_values *values, const tenon_model_info *info,
   }
   for (int32_t i = 0; i < info->input_count; ++i)
     values->input_pointers[i] = values->inputs[i].data;
+  free(dims);
+  return good;
+}
+
+bool tenon_settle_outputs(tenon_values *values, const tenon_model_info *info,
+                          const int64_t *found, tenon_message *message) {
+  if (!info->found_count)
+    return true;
+  int64_t *dims = output_sizes(info);
+  if (!dims)
+    return tenon_refuse(message, "no memory");
+  memcpy(values->symbols + info->symbol_count, found,
+         (size_t)info->found_count * sizeof(int64_t));
+  info->output_dims(values->symbols, dims);
+  const int64_t *at = dims;
+  bool good = true;
+  for (int32_t i = 0; i < info->output_count && good; ++i) {
+    tenon_array *array = &values->outputs[i];
+    for (int32_t d = 0; d < array->rank; ++d)
+      array->dims[d] = *at++;
+    good = tenon_array_measure(array, message);
+  }
   free(dims);
   return good;
 }

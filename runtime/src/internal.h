@@ -59,6 +59,7 @@ struct tenon_model {
   tenon_index threads;
   tenon_lane_state *lanes;
   void **bases;
+  int64_t *found; /* sizes that the run finds */
   tenon_index failed_step;
   void *device; /* the loader's state */
   /* The job of the own pool; written before `go`, read after it. */

@@ -1,6 +1,7 @@
 /* The model inside the caller's arena: its layout, its life, its steps.
  *
- *   header | bases | slots | scratch of lane 0, 1, .. | lane state 0, 1, ..
+ *   header | bases | sizes found | slots | scratch of lane 0, 1, ..
+ *          | lane state 0, 1, ..
  */
 #include "internal.h"
 
@@ -43,7 +44,7 @@ static void add(sum *total, uint64_t bytes, uint64_t times) {
 
 /* Where the parts of the arena begin. */
 typedef struct layout {
-  size_t bases, slots, scratch, lanes, end;
+  size_t bases, found, slots, scratch, lanes, end;
   bool overflow;
 } layout;
 
@@ -59,6 +60,8 @@ static layout plan(const tenon_model_info *info, tenon_index lanes) {
   add(&total, TENON_ARENA_HEADER_BYTES, 1);
   at.bases = total.bytes;
   add(&total, pointers * sizeof(void *), 1);
+  at.found = total.bytes;
+  add(&total, (uint64_t)info->found_count * sizeof(int64_t), 1);
   at.slots = total.bytes;
   add(&total, info->slot_bytes, 1);
   at.scratch = total.bytes;
@@ -133,6 +136,9 @@ tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
   self->threads = lanes;
   self->lanes = (tenon_lane_state *)(void *)(base + at.lanes);
   self->bases = (void **)(void *)(base + at.bases);
+  self->found = (int64_t *)(void *)(base + at.found);
+  for (int32_t i = 0; i < info->found_count; ++i)
+    self->found[i] = 0;
   self->failed_step = -1;
   self->body = NULL;
   self->context = NULL;
@@ -278,6 +284,14 @@ tenon_status tenon_fail(tenon_model *model, tenon_index node,
                         tenon_status status) {
   model->failed_step = node;
   return status;
+}
+
+void tenon_note_size(tenon_model *model, tenon_index i, int64_t size) {
+  model->found[i] = size;
+}
+
+const int64_t *tenon_found_sizes(const tenon_model *model) {
+  return model ? model->found : NULL;
 }
 
 static void trace(const tenon_model *model, const tenon_step *step, int begin) {

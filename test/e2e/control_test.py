@@ -11,10 +11,9 @@ import tempfile
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import parser
 
-from support import Program, cpu_levels
+from support import compare_with_onnxruntime, cpu_levels
 
 HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
 
@@ -125,19 +124,7 @@ def check(name, work):
     text, runs = CASES[name]
     path = f"{work}/model.onnx"
     onnx.save(parser.parse_model(text), path)
-    reference = onnxruntime.InferenceSession(
-        path, providers=["CPUExecutionProvider"])
-    outputs = [o.name for o in reference.get_outputs()]
-    for level in cpu_levels():
-        program = Program(path, f"{work}/{level}", cpu=level)
-        for inputs in runs:
-            expected = dict(zip(outputs, reference.run(None, inputs)))
-            found = program.run(inputs)
-            for key in outputs:
-                assert found[key].shape == expected[key].shape, \
-                    f"{key} has shape {found[key].shape}"
-                np.testing.assert_allclose(found[key], expected[key], rtol=1e-5,
-                                           atol=1e-6, err_msg=f"{key} of {inputs}")
+    compare_with_onnxruntime(path, runs, work)
 
 
 def main():

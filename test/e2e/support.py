@@ -133,6 +133,26 @@ class Program:
         return result["selftest"]
 
 
+def compare_with_onnxruntime(path, runs, folder, *options):
+    """Compiles for each level of the CPU and compares the outputs of all runs,
+    their shapes too."""
+    import onnxruntime
+    reference = onnxruntime.InferenceSession(
+        path, providers=["CPUExecutionProvider"])
+    outputs = [o.name for o in reference.get_outputs()]
+    for level in cpu_levels():
+        program = Program(path, f"{folder}/{level}", *options, cpu=level)
+        for inputs in runs:
+            expected = dict(zip(outputs, reference.run(None, inputs)))
+            found = program.run(inputs)
+            for key in outputs:
+                assert found[key].shape == expected[key].shape, \
+                    f"{key} has shape {found[key].shape}, not " \
+                    f"{expected[key].shape}"
+                np.testing.assert_allclose(found[key], expected[key], rtol=1e-5,
+                                           atol=1e-6, err_msg=f"{key} of {inputs}")
+
+
 def first_error(text):
     errors = [line for line in text.splitlines() if line.startswith("error:")]
     return (errors or text.strip().splitlines() or ["no message"])[0]

@@ -175,7 +175,7 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
             shapes: Mapping[str, Sequence[Size] | str] = {},
             threads: int = 1, target: str | None = None, *,
             cpu: str | None = None, values: Mapping[str, Any] = {},
-            prefix: str | None = None,
+            bounds: Mapping[str, int] = {}, prefix: str | None = None,
             weights_format: str = "f32") -> Model:
     """Compiles an ONNX model to native code and loads it.
 
@@ -194,6 +194,7 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
         target's usual one. `tenonc targets` lists targets and levels.
     values: {input: constant}; such an input is compiled in and no input of
         the result.
+    bounds: {node: the largest size that it may find at run time}.
     prefix: begins the symbols and names the files of `Model.save`; None: the
         name of the file.
     weights_format: how the constant matrices of products are stored: "f32",
@@ -214,7 +215,7 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
          for name, size in dims.items()},
         {name: _shape_texts(name, sizes) for name, sizes in shapes.items()},
         {name: _value_text(value) for name, value in values.items()},
-        int(threads), target or "", cpu or "", prefix or "", weights_format))
+        {name: int(most) for name, most in bounds.items()}, int(threads), target or "", cpu or "", prefix or "", weights_format))
 
 
 # Arguments as the command line has them.

@@ -32,5 +32,5 @@ class Model:
 
 def compile(path: str, data: Optional[bytes], dims: dict[str, str],
             shapes: dict[str, list[str]], values: dict[str, str],
-            threads: int, target: str, cpu: str, prefix: str,
-            weights_format: str) -> Model: ...
+            bounds: dict[str, int], threads: int, target: str, cpu: str,
+            prefix: str, weights_format: str) -> Model: ...

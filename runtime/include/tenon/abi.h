@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 2
+#define TENON_ABI_VERSION 3
 
 /* Sizes, strides and tile numbers. As wide as a pointer: 32-bit targets have
  * no 64-bit division. */
@@ -141,7 +141,8 @@ typedef struct tenon_hooks {
                                      caller; null: embedded */
 } tenon_hooks;
 
-/* A size the caller chooses at each run, within lo..hi. */
+/* A size within lo..hi that the caller chooses at each run, or that the run
+ * finds in its data. */
 typedef struct tenon_symbol_info {
   const char *name;
   int64_t lo, hi;
@@ -152,7 +153,7 @@ typedef struct tenon_tensor_info {
   int32_t type; /* tenon_type */
   int32_t rank;
   /* Per dimension: a size >= 0, or -1-s for "symbol s", or INT64_MIN for a
-   * size that output_dims computes from the symbols. */
+   * size that output_dims computes from the sizes. */
   const int64_t *dims;
 } tenon_tensor_info;
 
@@ -180,9 +181,12 @@ typedef struct tenon_model_info {
   const char *name;
   const char *target;     /* "x86_64-linux-gnu znver4", for people */
   int32_t input_count, output_count, symbol_count, step_count;
+  int32_t found_count; /* sizes that the run finds */
   const tenon_tensor_info *inputs, *outputs;
+  /* symbol_count that the caller gives, then found_count. */
   const tenon_symbol_info *symbols;
-  /* step_count names; behind them one for each check of sizes. */
+  /* step_count names; behind them one for each check of sizes and each size
+   * that is found. */
   const char *const *step_names;
   uint64_t slot_bytes;    /* arena bytes for values, at the bounds */
   uint64_t lane_bytes;    /* scratch bytes per lane */
@@ -191,8 +195,11 @@ typedef struct tenon_model_info {
   const void *weights;    /* null when they are in a file */
   uint64_t selftest_seed;
   uint64_t selftest_digest; /* 0: not known */
-  /* Sizes of all outputs, concatenated, from the symbols' sizes. */
+  /* Sizes of all outputs, concatenated, from the sizes of all symbols: the
+   * caller's, then those that a run has found. */
   void (*output_dims)(const int64_t *symbols, int64_t *dims);
+  /* The room they need before a run, from the caller's symbols alone. */
+  void (*output_bounds)(const int64_t *symbols, int64_t *dims);
   /* The generated program. bases as in tenon_lane. */
   tenon_status (*program)(tenon_model *model, const int64_t *symbols,
                           void *const *bases);
@@ -201,8 +208,8 @@ typedef struct tenon_model_info {
 
 /* The arena, every part rounded up to 64 bytes:
  *
- *   header | (2 + inputs + outputs) pointers | slots | lanes * scratch
- *          | lanes * lane state
+ *   header | (2 + inputs + outputs) pointers | sizes found | slots
+ *          | lanes * scratch | lanes * lane state
  *
  * The two sizes are the same on every target, so that a generated header can
  * give its arena as a constant; model.c asserts that the structs fit. */
@@ -233,6 +240,9 @@ tenon_status tenon_dispatch(tenon_model *model, void *const *bases,
  * `status`. */
 tenon_status tenon_fail(tenon_model *model, tenon_index node,
                         tenon_status status);
+
+/* Also called by generated code: notes a size that the run has found. */
+void tenon_note_size(tenon_model *model, tenon_index i, int64_t size);
 
 #ifdef __cplusplus
 }

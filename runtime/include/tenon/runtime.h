@@ -25,9 +25,14 @@ tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
 
 /* One inference. `symbols` has symbol_count sizes (null if there are none);
  * `inputs` and `outputs` point to dense row-major buffers with the natural
- * alignment of their type. */
+ * alignment of their type. Outputs whose sizes the run finds have room for
+ * output_bounds. */
 tenon_status tenon_run(tenon_model *model, const int64_t *symbols,
                        const void *const *inputs, void *const *outputs);
+
+/* The found_count sizes that the last run found in its data; not all of them
+ * are set after one that failed. */
+const int64_t *tenon_found_sizes(const tenon_model *model);
 
 /* Ends the threads. The arena is the caller's again. */
 void tenon_close(tenon_model *model);

@@ -585,3 +585,19 @@ func.func private @a_shape_fits_its_type(tensor<?x8xf32> {nn.shape = #nn.dims<"s
 
 // expected-error @below {{expected nn.name of argument 0 to be a string, but got 3 : i64}}
 func.func private @a_name_is_a_string(tensor<8xf32> {nn.name = 3 : i64})
+
+// -----
+
+func.func @a_size_is_one_integer(%x: tensor<2xi64>) {
+  // expected-error @below {{'nn.size' op expected one i64, but got 'tensor<2xi64>'}}
+  nn.size "n" = %x in 0 to 4 : tensor<2xi64>
+  return
+}
+
+// -----
+
+func.func @bounds_of_a_size_are_ordered(%x: tensor<i64>) {
+  // expected-error @below {{'nn.size' op expected bounds in order, but got 4 to 0}}
+  nn.size "n" = %x in 4 to 0 : tensor<i64>
+  return
+}

@@ -119,3 +119,13 @@ func.func @sizes_have_one_spelling() attributes {
 func.func @other_pools() attributes {a = #nn.pool<average>, b = #nn.pool<lp>} {
   return
 }
+
+// What is found in a tensor is a size from there on.
+// CHECK-LABEL: func @sizes_of_the_data
+func.func @sizes_of_the_data(%count: tensor<i64>, %flags: tensor<100xi1>) {
+  // CHECK: nn.size "kept" = %{{.+}} in 0 to 100 : tensor<i64>
+  nn.size "kept" = %count in 0 to 100 : tensor<i64>
+  // CHECK: nn.true_positions {{.*}} {count = #nn.dims<"kept">}
+  %0 = nn.true_positions %flags {count = #nn.dims<"kept">} : (tensor<100xi1>) -> tensor<?xi64>
+  return
+}

@@ -79,7 +79,7 @@ rt.program @sizes_are_of_symbols attributes {
 rt.program @a_program_has_steps attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
-  // expected-error @below {{'pack.constant' op is no part of a program: expected weights, steps, loops and checks}}
+  // expected-error @below {{'pack.constant' op is no part of a program: expected weights, steps, loops, sizes and checks}}
   %c = pack.constant(dense<1.0> : tensor<f32>) : tensor<f32>
 }
 
@@ -262,4 +262,45 @@ rt.program @one_side_each attributes {
 // expected-error @below {{expected one group of kern in its body}}
 rt.kernel @a_kernel_is_a_group {
   %c = pack.constant(dense<1.0> : tensor<f32>) : tensor<f32>
+}
+
+// -----
+
+rt.program @a_size_has_a_symbol_of_its_own attributes {
+    symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
+    slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
+  // expected-error @below {{expected a symbol of its own, but 'n' is declared already}}
+  rt.size "n" at <arena + 0> in 0 to 4 else 9
+}
+
+// -----
+
+rt.program @a_size_is_found_before_it_is_used attributes {
+    symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
+    slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
+  // expected-error @below {{expected sizes over the program's symbols and its loops', but got 'm'}}
+  rt.check <"m">, <"n"> else 6
+  rt.size "m" at <arena + 0> in 0 to 4 else 9
+}
+
+// -----
+
+rt.program @a_size_of_a_loop_stays_inside attributes {
+    symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
+    slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
+  rt.loop "t" trip <3> {
+    rt.size "m" at <arena + 0> in 0 to 4 else 9
+    rt.check <"m">, <"t"> else 6
+  }
+  // expected-error @below {{expected sizes over the program's symbols and its loops', but got 'm'}}
+  rt.check <"m">, <"n"> else 6
+}
+
+// -----
+
+rt.program @the_bounds_of_a_size_are_ordered attributes {
+    symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
+    slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
+  // expected-error @below {{expected bounds in order, but got 4 to 0}}
+  rt.size "m" at <arena + 0> in 4 to 0 else 9
 }

@@ -18,6 +18,10 @@ rt.program @main attributes {
   rt.weight at 8192 (#pack.ref<"model.onnx", 4, 16>) as tensor<4xf32>
   // CHECK-NEXT: rt.check <"seq">, <"past + 1"> else 6
   rt.check <"seq">, <"past + 1"> else 6
+  // CHECK-NEXT: rt.size "kept" at <arena + 64> in 0 to 100 else 9
+  rt.size "kept" at <arena + 64> in 0 to 100 else 9
+  // CHECK-NEXT: rt.check <"kept">, <"seq"> else 6
+  rt.check <"kept">, <"seq"> else 6
   // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>] tiles <"seq"> parameters <1024, 0, "2*seq"> constants [1065353216] {flops = 10 : i64}
   rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
     tiles #nn.dims<"seq"> parameters #nn.dims<1024, 0, "2*seq"> constants [1065353216]

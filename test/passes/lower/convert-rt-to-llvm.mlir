@@ -1,4 +1,4 @@
-// RUN: tenon-opt %s -split-input-file -tenon-convert-rt-to-llvm=prefix=net | FileCheck %s
+// RUN: tenon-opt %s -split-input-file -verify-diagnostics -tenon-convert-rt-to-llvm=prefix=net | FileCheck %s
 
 // Sizes known now are read-only data: kernel, then tiles, node, two buffers as
 // (base, offset), parameters, constants.
@@ -139,4 +139,75 @@ rt.program @main attributes {symbols = {n = array<i64: 1, 9>, m = array<i64: 1, 
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
   llvm.return
+}
+
+// -----
+
+// A size is read, compared with its bounds, told to the caller and used. Before
+// the run an output has room for the largest.
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK-SAME:    %[[MODEL:.+]]: !llvm.ptr, %{{.+}}: !llvm.ptr, %{{.+}}: !llvm.ptr) -> i32
+// CHECK:         llvm.call @tenon_dispatch
+// CHECK:         %[[SIZE:.+]] = llvm.load %{{.+}} : !llvm.ptr -> i64
+// CHECK:         %[[LOWER:.+]] = llvm.mlir.constant(2 : i64)
+// CHECK:         %[[LESS:.+]] = llvm.icmp "slt" %[[SIZE]], %[[LOWER]]
+// CHECK:         llvm.cond_br %[[LESS]], ^[[FAIL:.+]], ^
+// CHECK:       ^[[FAIL]]:
+// CHECK-DAG:     %[[NUMBER:.+]] = llvm.mlir.constant(2 : i64)
+// CHECK-DAG:     %[[WHY:.+]] = llvm.mlir.constant(9 : i32)
+// CHECK:         llvm.call @tenon_fail(%[[MODEL]], %[[NUMBER]], %[[WHY]])
+// CHECK:         %[[MORE:.+]] = llvm.icmp "sgt" %[[SIZE]], %{{.+}}
+// CHECK:         llvm.call @tenon_note_size(%[[MODEL]], %{{.+}}, %[[SIZE]])
+// CHECK:         llvm.store %[[SIZE]], %{{.+}} : i64, !llvm.ptr
+// CHECK:         llvm.call @tenon_dispatch
+// CHECK-LABEL: llvm.func hidden @net_output_bounds(
+// CHECK:         %[[MOST:.+]] = llvm.mlir.constant(9 : i64)
+// CHECK:         llvm.store %[[MOST]]
+// CHECK-LABEL: llvm.func hidden @net_output_dims(
+// CHECK:         %[[FOUND:.+]] = llvm.load %{{.+}} : !llvm.ptr -> i64
+// CHECK:         llvm.store %[[FOUND]]
+rt.program @main attributes {symbols = {},
+    inputs = [{name = "x", shape = #nn.dims<>, type = tensor<i64>}],
+    outputs = [{name = "y", shape = #nn.dims<"k">, type = tensor<?xf32>}],
+    slot_bytes = 64 : ui64, peak_bytes = 64 : ui64, weight_bytes = 0 : ui64} {
+  rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 0>]
+    tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.size "k" at <arena + 0> in 2 to 9 else 9
+  rt.step @kernel [#rt.buffer<arena + 0>, #rt.buffer<output + 0>]
+    tiles <"k"> parameters <> constants [] {flops = 0 : i64}
+}
+llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
+  llvm.return
+}
+
+// -----
+
+// The size of a loop's body is nobody's outside.
+// CHECK-LABEL: llvm.func hidden @net_program(
+// CHECK-NOT:     tenon_note_size
+// CHECK-NOT:   @net_output_bounds
+rt.program @main attributes {symbols = {},
+    inputs = [{name = "x", shape = #nn.dims<>, type = tensor<i64>}],
+    outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
+    slot_bytes = 64 : ui64, peak_bytes = 64 : ui64, weight_bytes = 0 : ui64} {
+  rt.loop "t" trip <3> {
+    rt.size "k" at <input + 0> in 0 to 9 else 9
+    rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
+      tiles <"k"> parameters <"t"> constants [] {flops = 0 : i64}
+  }
+}
+llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
+  llvm.return
+}
+
+// -----
+
+module attributes {dlti.target_system_spec = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.workgroup" = 64 : i64>>} {
+  rt.program @main attributes {symbols = {},
+      inputs = [{name = "x", shape = #nn.dims<>, type = tensor<i64>}],
+      outputs = [{name = "y", shape = #nn.dims<"k">, type = tensor<?xf32>}],
+      slot_bytes = 64 : ui64, peak_bytes = 64 : ui64, weight_bytes = 0 : ui64} {
+    // expected-error @below {{a size found at run time is not compiled for GPUs, whose values the host does not see}}
+    rt.size "k" at <input + 0> in 0 to 9 else 9
+  }
 }

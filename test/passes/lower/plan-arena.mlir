@@ -155,3 +155,23 @@ module {
     return
   }
 }
+
+// -----
+
+// A size is read from where the step before has left it; the buffer behind it
+// is planned at its bound.
+// CHECK-LABEL: rt.program @main
+// CHECK-SAME:  outputs = [{name = "output0", shape = #nn.dims<"n">
+// CHECK-SAME:  slot_bytes = 192 : ui64
+// CHECK:       rt.step @{{.+}} [#rt.buffer<input + 0>, #rt.buffer<arena + [[COUNT:[0-9]+]]>]
+// CHECK-NEXT:  rt.size "n" at <arena + [[COUNT]]> in 0 to 16 else 9
+// CHECK-NEXT:  rt.check <"n">, <8> else 6
+// CHECK-NEXT:  rt.step @{{.+}} tiles
+func.func @main(%x: tensor<i64>, %z: tensor<i64>) -> tensor<?xi64> {
+  %0 = nn.abs %x : (tensor<i64>) -> tensor<i64>
+  nn.size "n" = %0 in 0 to 16 : tensor<i64>
+  rt.check <"n">, <8> else 6
+  %1 = nn.iota %z, %x {shape = #nn.dims<"n">} : (tensor<i64>, tensor<i64>) -> tensor<?xi64>
+  %2 = nn.abs %1 : (tensor<?xi64>) -> tensor<?xi64>
+  return %2 : tensor<?xi64>
+}

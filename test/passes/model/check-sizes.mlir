@@ -62,3 +62,33 @@ func.func @main(%x: tensor<?xf32> {nn.shape = #nn.dims<"n">}, %y: tensor<12xf32>
   %0 = nn.add %x, %y : (tensor<?xf32>, tensor<12xf32>) -> tensor<12xf32>
   return %0 : tensor<12xf32>
 }
+
+// -----
+
+// A size that is found while the model runs is checked behind it.
+// CHECK-LABEL: func.func @main
+// CHECK:         nn.size "m"
+// CHECK-NEXT:    rt.check <"n">, <"m"> else 6
+// CHECK-NEXT:    nn.true_positions
+func.func @main(%x: tensor<?xi64> {nn.shape = #nn.dims<"n">}, %f: tensor<9xi1>, %c: tensor<i64>)
+    -> tensor<?xi64> attributes {nn.symbols = {n = array<i64: 1, 9>}} {
+  nn.size "m" = %c in 0 to 9 : tensor<i64>
+  %0 = nn.true_positions %f {count = #nn.dims<"m">} : (tensor<9xi1>) -> tensor<?xi64>
+  %1 = nn.add %0, %x : (tensor<?xi64>, tensor<?xi64>) -> tensor<?xi64>
+  return %1 : tensor<?xi64>
+}
+
+// -----
+
+// A part whose place is found may end behind the whole; one that cannot needs
+// no check.
+// CHECK-LABEL: func.func @main
+// CHECK:         nn.size "m"
+// CHECK-NEXT:    rt.check <"max(0, m - 6)">, <0> else 6
+// CHECK-NOT:     rt.check
+func.func @main(%x: tensor<9xi64>, %c: tensor<i64>) -> (tensor<3xi64>, tensor<?xi64>) {
+  nn.size "m" = %c in 0 to 9 : tensor<i64>
+  %0 = nn.slice %x {starts = #nn.dims<"m">, steps = array<i64: 1>, shape = #nn.dims<3>} : (tensor<9xi64>) -> tensor<3xi64>
+  %1 = nn.slice %x {starts = #nn.dims<0>, steps = array<i64: 1>, shape = #nn.dims<"m">} : (tensor<9xi64>) -> tensor<?xi64>
+  return %0, %1 : tensor<3xi64>, tensor<?xi64>
+}
