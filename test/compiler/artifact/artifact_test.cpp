@@ -269,11 +269,12 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
   const char *const fields[] = {
       "abi_version",     "cpu_features", "name",
       "target",          "input_count",  "output_count",
-      "symbol_count",    "step_count",   "inputs",
-      "outputs",         "symbols",      "step_names",
-      "slot_bytes",      "lane_bytes",   "weight_bytes",
-      "weight_digest",   "weights",      "selftest_seed",
-      "selftest_digest", "output_dims",  "program", "device"};
+      "symbol_count",    "step_count",   "found_count",
+      "inputs",          "outputs",      "symbols",
+      "step_names",      "slot_bytes",   "lane_bytes",
+      "weight_bytes",    "weight_digest", "weights",
+      "selftest_seed",   "selftest_digest", "output_dims",
+      "output_bounds",   "program",      "device"};
   ScratchDirectory scratch = expectValue(ScratchDirectory::create());
   for (const char *name : {x86, arm64, "arm64-apple-macos",
                            "aarch64-linux-android", "thumbv7em-none-eabi"}) {
@@ -335,6 +336,7 @@ static ModelInterface fullModel() {
                  {"topk", "topk_f32", "template", true, 3, 4}};
   model.slots = {{"conv1:out", 64, 128, 0, 1}};
   model.encodings = {{"w", "int<4, group = 32>", 18, 4.5}};
+  model.found = {{"kept", "kept", 0, 100}};
   return model;
 }
 
