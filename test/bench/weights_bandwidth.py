@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compressed products of one row against the memory they read.
 
-usage: weights_bandwidth.py --build DIR [--formats f32,int8,int4,2:4]
+usage: weights_bandwidth.py --build DIR [--formats f32,int8,int4/act8,2:4]
                             [--rounds 5] [--size 4096] [--mcpu native]
 
 For each format a chain of square products is compiled whose stored weights are
@@ -9,11 +9,12 @@ at least four times the last-level cache, so every run reads them from memory.
 Rounds visit all formats and a plain reading loop in turn, one thread each. Per
 format: gigabytes of stored weights per second, as a share of what the reading
 loop gets in the same rounds, and how much faster a product of one size is than
-with f32 weights. Of all rounds the best counts, as others may use the machine.
+with f32 weights. `/act8` is `--act=int8`. Of all rounds the best counts, as others may use the machine.
 """
 import argparse
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -25,10 +26,12 @@ from onnx import helper, numpy_helper
 
 import probes
 
-BITS = {"f32": 32, "f16": 16, "int8": 8, "int4": 4.5, "2:4": 18, "2:4-int8": 6}
+BITS = {"f32": 32, "f16": 16, "int8": 8, "int8/act8": 8, "int4": 4.5,
+        "int4/act8": 4.5, "2:4": 18, "2:4-int8": 6}
 
 # The least part of the read bandwidth, and the least gain over f32.
-FLOORS = {"int4": ("part", 0.8), "2:4": ("speedup", 1.5)}
+FLOORS = {"int4": ("part", 0.8), "int4/act8": ("part", 0.8),
+          "2:4": ("speedup", 1.5)}
 
 
 def save_chain(path, size, layers):
@@ -51,15 +54,17 @@ def compile_chain(tenonc, folder, name, size, mcpu):
     """(program, number of products, stored bytes)"""
     one = size ** 2 * BITS[name] / 8
     layers = int(-(-4 * probes.last_level_cache() // one))
-    program = os.path.join(folder, f"{name.replace(':', '')}.so")
+    program = os.path.join(folder, re.sub(r"\W", "", name) + ".so")
+    weights, _, activations = name.partition("/")
     model = os.path.join(folder, "chain.onnx")
     save_chain(model, size, layers)
     report = os.path.join(folder, "report.json")
     begin = time.time()
     done = subprocess.run(
         [tenonc, "compile", model, "--emit=so", "--no-selftest",
-         f"--mcpu={mcpu}", f"--weights-format={name}", "-o", program,
-         f"--report={report}"], capture_output=True, text=True)
+         f"--mcpu={mcpu}", f"--weights-format={weights}", "-o", program,
+         f"--report={report}", *(["--act=int8"] if activations else [])],
+        capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
     os.remove(model)
