@@ -24,7 +24,7 @@ int64_t GraphImporter::mostOf(NodeContext &node, size_t i, size_t dim,
   }
   auto info = node.node.hasOutput(i) ? declared.find(node.node.outputs[i])
                                      : declared.end();
-  if (info != declared.end() && info->second->type.ranked &&
+  if (declaredHold && info != declared.end() && info->second->type.ranked &&
       dim < info->second->type.dims.size() &&
       info->second->type.dims[dim].isStatic())
     most = std::min(most, info->second->type.dims[dim].value);
@@ -98,6 +98,23 @@ static std::optional<IntTensor> readElements(NodeContext &node,
   return contents;
 }
 
+/// What is selected is no more than the larger of two that are known.
+int64_t GraphImporter::mostSelected(const std::string &name) {
+  auto from = producers.find(name);
+  if (from == producers.end() || !from->second->domain.empty() ||
+      from->second->opType != "Where")
+    return INT64_MAX;
+  int64_t most = INT64_MIN;
+  for (size_t i : {1, 2}) {
+    const IntTensor *contents = lookupInts(from->second->inputs[i]);
+    if (!contents)
+      return INT64_MAX;
+    for (const DimExpr &e : contents->values)
+      most = std::max(most, e.range(analysis.symbols).hi);
+  }
+  return most;
+}
+
 const IntTensor *GraphImporter::demandInts(NodeContext &node,
                                            const std::string &name,
                                            DimRange range, unsigned depth) {
@@ -127,6 +144,7 @@ const IntTensor *GraphImporter::demandInts(NodeContext &node,
   Value value = lookup(name, node.loc);
   if (!isSmallInteger(value))
     return nullptr;
+  range.hi = std::max(range.lo, std::min(range.hi, mostSelected(name)));
   std::optional<IntTensor> contents = readElements(node, name, value, range);
   if (!contents)
     return nullptr;
@@ -204,7 +222,7 @@ void GraphImporter::boundBy(const DimExpr &size, int64_t most) {
 void GraphImporter::boundByDeclared(const std::string &name) {
   auto info = declared.find(name);
   auto value = values.find(name);
-  if (found.empty() || info == declared.end() || value == values.end() ||
+  if (found.empty() || !declaredHold || info == declared.end() || value == values.end() ||
       info->second->kind != ValueKind::Tensor || !info->second->type.ranked)
     return;
   for (auto [size, dim] :

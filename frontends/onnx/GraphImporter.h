@@ -110,6 +110,7 @@ private:
   /// A bound of a found size that `size` is, or follows from.
   void tighten(const DimExpr &size, DimRange range);
   void boundBy(const DimExpr &size, int64_t most);
+  int64_t mostSelected(const std::string &name);
   void boundByDeclared(const std::string &name);
   /// Writes the bounds; refuses sizes without one that buffers need.
   mlir::LogicalResult settleSizes(mlir::func::FuncOp program);

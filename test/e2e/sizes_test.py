@@ -7,6 +7,8 @@ Each model is compiled once for each level of the CPU and run with data of
 several sizes, none and the most among them. REFUSED has models without a bound;
 OUTSIDE runs that exceed theirs.
 """
+import os
+import shutil
 import sys
 import tempfile
 
@@ -14,7 +16,8 @@ import numpy as np
 import onnx
 from onnx import parser
 
-from support import (Program, Refused, compare_with_onnxruntime, cpu_levels)
+from support import (TENONC, Program, Refused, call, compare_with_onnxruntime,
+                     cpu_levels)
 
 HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
 
@@ -371,6 +374,68 @@ def check_outside(name, work):
     raise AssertionError("it runs")
 
 
+CALLER = r"""
+#include "net.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(void) {
+  const float x[3][8] = {{0, 1, 0, 2}, {3}, {0, 0, 0, 0, 0, 0, 0, 4}};
+  int64_t at[2 * 24];
+  const tenon_model_info *info = net_info();
+  int64_t most[2], dims[2];
+  info->output_bounds(NULL, most);
+  size_t bytes = net_arena_bytes(1);
+  if (bytes != NET_ARENA_BYTES(1) || most[0] != 2 || most[1] != 24)
+    return 1;
+  net *model;
+  if (net_init(&model, aligned_alloc(64, bytes), bytes, NULL) ||
+      net_run(model, x, at))
+    return 2;
+  const net_sizes *sizes = net_found_sizes(model);
+  info->output_dims(&sizes->NonZero_0, dims);
+  printf("%d %d:", (int)sizes->NonZero_0, (int)dims[1]);
+  for (int i = 0; i < 2 * sizes->NonZero_0; ++i)
+    printf(" %d", (int)at[i]);
+  net_close(model);
+  return 0;
+}
+"""
+
+
+def check_caller(work):
+    """A C program finds the sizes where the header says."""
+    compiler = os.environ.get("CC") or shutil.which("clang-22") or "cc"
+    path = write("""
+g (float[3,8] x) => (int64[2,N] at) {
+  at = NonZero (x)
+}""", work)
+    call([TENONC, "compile", path, "-o", work, "--emit=lib,header",
+          "--prefix=net"])
+    with open(f"{work}/main.c", "w", encoding="utf-8") as file:
+        file.write(CALLER)
+    call([compiler, "-std=c11", "-Wall", "-Werror", f"-I{work}", f"{work}/main.c",
+          f"{work}/libnet.a", "-lpthread", "-o", f"{work}/main"])
+    found = call([f"{work}/main"])
+    assert found == "4 4: 0 0 1 2 1 3 0 7", found
+
+
+def check_bits(work):
+    """The same bits on each level and with any number of threads."""
+    text, options, runs = CASES["rows chosen by their sum, matmul, softmax, "
+                                "reduction"]
+    path = write(text, work)
+    seen = set()
+    for level in cpu_levels():
+        if level == "x86-64-v2":  # no fused multiply-add
+            continue
+        program = Program(path, f"{work}/{level}", *options, cpu=level)
+        for threads in (1, 2, 3):
+            seen.add(tuple(v.tobytes() for inputs in runs
+                           for v in program.run(inputs, threads).values()))
+    assert len(seen) <= 1, f"{len(seen)} different results"
+
+
 def main():
     if not cpu_levels():
         print("0 passed, 0 failed, 1 skipped")
@@ -387,6 +452,15 @@ def main():
             except Exception as error:  # a refusal is a failure as well
                 failed += 1
                 print(f"FAILED {name}: {error}")
+    for check in (check_caller, check_bits):
+        try:
+            with tempfile.TemporaryDirectory() as work:
+                check(work)
+            passed += 1
+            print(f"passed {check.__doc__}")
+        except Exception as error:
+            failed += 1
+            print(f"FAILED {check.__doc__}: {error}")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

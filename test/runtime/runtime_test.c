@@ -166,6 +166,45 @@ static void init_refuses_a_bad_arena(results *r) {
   free(arena);
 }
 
+/* Notes as its size what the input holds. */
+static tenon_status find_sizes(tenon_model *model, const int64_t *symbols,
+                               void *const *bases) {
+  (void)symbols;
+  const float *x = bases[2];
+  tenon_note_size(model, 0, (int64_t)x[0]);
+  if (x[1] < 0)
+    return tenon_fail(model, 2, TENON_SIZE_OUT_OF_BOUNDS);
+  tenon_note_size(model, 1, (int64_t)x[1]);
+  return TENON_OK;
+}
+
+static void a_run_tells_the_sizes_it_finds(results *r) {
+  tenon_model_info info = make_info();
+  size_t without = tenon_arena_bytes(&info, 1);
+  info.found_count = 9;
+  info.program = find_sizes;
+  size_t bytes = tenon_arena_bytes(&info, 1);
+  CHECK(bytes == without + 128);
+  unsigned char *arena = aligned_alloc(64, bytes);
+  memset(arena, 0xff, bytes);
+  tenon_hooks hooks = {.threads = 1};
+  tenon_model *model = NULL;
+  CHECK(tenon_init(&model, &info, arena, bytes, &hooks) == TENON_OK);
+  CHECK(tenon_found_sizes(model)[0] == 0 && tenon_found_sizes(model)[8] == 0);
+  const int64_t symbols[] = {2, 0};
+  float x[most] = {7, 11}, y[most];
+  const void *inputs[] = {x};
+  void *outputs[] = {y};
+  CHECK(tenon_run(model, symbols, inputs, outputs) == TENON_OK);
+  CHECK(tenon_found_sizes(model)[0] == 7 && tenon_found_sizes(model)[1] == 11);
+  x[1] = -1;
+  CHECK(tenon_run(model, symbols, inputs, outputs) == TENON_SIZE_OUT_OF_BOUNDS);
+  CHECK(tenon_failed_step(model) == 2);
+  tenon_close(model);
+  free(arena);
+  CHECK(!tenon_found_sizes(NULL));
+}
+
 static void the_arena_is_what_the_header_promises(results *r) {
   tenon_model_info info = make_info();
   size_t pointers = (4 * sizeof(void *) + 63) / 64 * 64;
@@ -357,6 +396,7 @@ int main(int argc, char **argv) {
   (void)argc;
   (void)argv;
   init_refuses_a_bad_arena(r);
+  a_run_tells_the_sizes_it_finds(r);
   the_arena_is_what_the_header_promises(r);
   init_refuses_what_does_not_fit_the_model(r);
   run_refuses_bad_arguments(r);
