@@ -105,12 +105,15 @@ struct AttachTargetPass
 } // namespace
 
 /// What a model computes, made smaller.
-static void buildModelStage(OpPassManager &passes,
+static void buildModelStage(OpPassManager &passes, const TargetOptions &target,
                             analysis::Evaluator *evaluator) {
   passes.addNestedPass<func::FuncOp>(model::createCheckSizesPass());
   passes.addPass(createCSEPass());
   OpPassManager &program = passes.nest<func::FuncOp>();
   program.addPass(model::createExpandConvTransposePass());
+  // GPUs have kernels for float products only.
+  if (target.device.empty())
+    program.addPass(model::createRecognizeByteConvsPass());
   program.addPass(model::createFoldConstantsPass(evaluator));
   program.addPass(model::createRecognizeGeluPass());
   program.addPass(model::createRecognizeSiluPass());
@@ -202,7 +205,7 @@ void tenon::buildStage(StringRef stage, OpPassManager &passes,
                        const CompressOptions &compress,
                        analysis::Evaluator *evaluator) {
   if (stage == "model")
-    buildModelStage(passes, evaluator);
+    buildModelStage(passes, target, evaluator);
   else if (stage == "compress")
     buildCompressStage(passes, compress);
   else if (stage == "schedule")

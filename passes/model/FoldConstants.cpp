@@ -69,6 +69,18 @@ bool Folder::foldsAtOnce(Operation *op) {
   return dense && dense.isSplat() ? replace(dense.resizeSplat(type)) : false;
 }
 
+/// What ends as the weights of a convolution is wanted as floats, in whatever
+/// the model keeps it.
+static bool makesWeights(Operation *op) {
+  while (op->hasOneUse() && isa<nn::CastOp, nn::SubOp, nn::MulOp>(op)) {
+    Operation *user = *op->user_begin();
+    if (auto conv = dyn_cast<nn::ConvOp>(user))
+      return conv.getWeights() == op->getResult(0);
+    op = user;
+  }
+  return false;
+}
+
 bool Folder::isWorthFolding(Operation *op) {
   if (!isa<nn::DimsOpInterface>(op) || op->getNumRegions() ||
       op->getNumResults() != 1 || !isPure(op))
@@ -99,7 +111,7 @@ bool Folder::isWorthFolding(Operation *op) {
           return matmul && matmul.getRhs() == op->getResult(0);
         }))
       return false;
-  return bytes <= kSmall || bytes <= 2 * operandBytes;
+  return bytes <= kSmall || bytes <= 2 * operandBytes || makesWeights(op);
 }
 
 /// One program of all gathered operations gives what others read of them.

@@ -47,6 +47,30 @@ def FoldConstantsPass : Pass<"tenon-fold-constants", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::pack::PackDialect"];
 }
 
+def RecognizeByteConvsPass : Pass<"tenon-recognize-byte-convs", "::mlir::func::FuncOp"> {
+  let summary = "Convolutions of dequantized u8 by dequantized i8 weights, on the bytes";
+  let description = [{
+    ```mlir
+    %1 = nn.cast %q : (tensor<1x16x8x8xui8>) -> tensor<1x16x8x8xf32>
+    %2 = nn.sub %1, %zero : ...
+    %x = nn.mul %2, %sx : ...
+    %3 = nn.cast %codes : (tensor<32x16x1x1xi8>) -> tensor<32x16x1x1xf32>
+    %w = nn.mul %3, %sw : ...
+    %y = nn.conv %x, %w {...}
+    ```
+    becomes
+    ```mlir
+    %1 = nn.conv %q, %codes {...} : (tensor<1x16x8x8xui8>, tensor<32x16x1x1xi8>) -> tensor<1x32x8x8xi32>
+    %2 = nn.add %1, %correction : ...
+    %3 = nn.cast %2 : ...
+    %s = nn.mul %sw, %sx : ...
+    %y = nn.mul %3, %s : ...
+    ```
+    Before constants are folded, as floats are made of the weights then.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
+}
+
 def RecognizeGeluPass : Pass<"tenon-recognize-gelu", "::mlir::func::FuncOp"> {
   let summary = "GELU written out, by erf or by tanh";
   let description = [{

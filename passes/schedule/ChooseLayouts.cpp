@@ -30,12 +30,14 @@ public:
 
 private:
   bool blockConv(nn::ConvOp conv);
+  bool blockByteConv(nn::ConvOp conv);
   bool blockElementwise(Operation *op);
   bool blockPool(nn::PoolOp pool);
   bool blockReduce(nn::ReduceOp reduce);
   bool blockConcat(nn::ConcatOp concat);
   bool blockInterleave(nn::InterleaveOp interleave);
   bool blockResize(nn::ResizeOp resize);
+  bool blockPad(nn::PadOp pad);
 
   template <typename Op, typename... Args>
   Value make(Location loc, Type element, Args &&...args) {
@@ -108,6 +110,27 @@ Value Layouts::constantToBlocks(Value v) {
   return pack::makeConstant(b, v.getLoc(),
                             RankedTensorType::get(sizes, b.getF32Type()),
                             std::move(*bytes));
+}
+
+/// u8 by i8: the weights stay as they are until the lowering puts four
+/// channels side by side.
+bool Layouts::blockByteConv(nn::ConvOp conv) {
+  Value weights = conv.getWeights();
+  if (conv.getBlocked() || conv.getBias() || conv.getGroup() != 1 ||
+      !elementOf(conv.getInput()).isUnsignedInteger(8) ||
+      !elementOf(weights).isSignlessInteger(8) ||
+      !weights.getDefiningOp<pack::ConstantOp>() ||
+      !dims.of(conv.getInput())[1].isConstant() || dims.of(weights).size() > 4)
+    return false;
+  b.setInsertionPoint(conv);
+  Value made = make<nn::ConvOp>(
+      conv.getLoc(), elementOf(conv.getResult()), toBlocks(conv.getInput()),
+      weights, Value(), conv.getStridesAttr(), conv.getDilationsAttr(),
+      conv.getLowAttr(), conv.getHighAttr(), conv.getGroupAttr(),
+      b.getUnitAttr());
+  replace(conv, fromBlocks(conv.getLoc(), made,
+                           dims.of(weights)[0].constant()));
+  return true;
 }
 
 bool Layouts::blockConv(nn::ConvOp conv) {
@@ -192,6 +215,12 @@ bool Layouts::blockConv(nn::ConvOp conv) {
 
 /// Operations that keep finite lanes finite.
 static bool keepsFinite(Operation *op) {
+  auto isInteger = [](Value v) {
+    return isa<IntegerType>(cast<ShapedType>(v.getType()).getElementType());
+  };
+  if (isInteger(op->getResult(0)) ||
+      (isa<nn::CastOp>(op) && isInteger(op->getOperand(0))))
+    return true;
   return isa<nn::ReluOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::MaxOp, nn::MinOp,
              nn::SigmoidOp, nn::SiluOp, nn::TanhOp, nn::AbsOp, nn::NegOp,
              nn::GeluOp>(op);
@@ -362,6 +391,27 @@ bool Layouts::blockResize(nn::ResizeOp resize) {
   return true;
 }
 
+/// Around the places alone.
+bool Layouts::blockPad(nn::PadOp pad) {
+  auto from = pad.getInput().getDefiningOp<nn::FromBlocksOp>();
+  Dims low = pad.getLow().getExprs(), high = pad.getHigh().getExprs();
+  if (!from || low.size() < 3)
+    return false;
+  for (size_t i = 0; i < 2; ++i)
+    if (!low[i].isConstant(0) || !high[i].isConstant(0))
+      return false;
+  low.push_back(0);
+  high.push_back(0);
+  b.setInsertionPoint(pad);
+  Value made = make<nn::PadOp>(pad.getLoc(), elementOf(pad.getResult()),
+                               from.getInput(), pad.getValue(),
+                               nn::DimsAttr::get(b.getContext(), low),
+                               nn::DimsAttr::get(b.getContext(), high),
+                               pad.getModeAttr());
+  replace(pad, fromBlocks(pad.getLoc(), made, from.getChannels()));
+  return true;
+}
+
 LogicalResult Layouts::run() {
   if (!dims.isValid())
     return failure();
@@ -373,7 +423,7 @@ LogicalResult Layouts::run() {
   // In program order, so that every operand's layout is known.
   for (Operation *op : ops) {
     if (auto conv = dyn_cast<nn::ConvOp>(op))
-      blockConv(conv);
+      blockByteConv(conv) || blockConv(conv);
     else if (auto pool = dyn_cast<nn::PoolOp>(op))
       blockPool(pool);
     else if (auto reduce = dyn_cast<nn::ReduceOp>(op))
@@ -384,6 +434,8 @@ LogicalResult Layouts::run() {
       blockInterleave(interleave);
     else if (auto resize = dyn_cast<nn::ResizeOp>(op))
       blockResize(resize);
+    else if (auto pad = dyn_cast<nn::PadOp>(op))
+      blockPad(pad);
     else
       blockElementwise(op);
   }

@@ -127,6 +127,40 @@ static Value lowerFromBlocks(KernBuilder &k, nn::FromBlocksOp op) {
   return part(whole, 1, rest, result);
 }
 
+/// i8 weights [OC, IC, window...] as [panel, block, window..., quad, 64]: four
+/// neighbouring channels of each of 16 columns.
+static Value quadWeights(KernBuilder &k, Value weights) {
+  Dims w = k.of(weights);
+  int64_t outer = w[0].constant(), inner = w[1].constant(), window = 1;
+  SmallVector<int64_t> shape = {(outer + kern::kBlock - 1) / kern::kBlock,
+                                (inner + kern::kBlock - 1) / kern::kBlock};
+  for (const DimExpr &d : ArrayRef(w).drop_front(2)) {
+    window *= d.constant();
+    shape.push_back(d.constant());
+  }
+  constexpr int64_t quads = kern::kBlock / 4;
+  shape.append({quads, 4 * kern::kBlock});
+  bool splat = false;
+  ArrayRef<char> bytes =
+      weights.getDefiningOp<pack::ConstantOp>().getBytes(splat);
+  std::vector<char> laid(shape[0] * shape[1] * window * 4 * quads *
+                             kern::kBlock,
+                         0);
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < inner; ++i)
+      for (int64_t at = 0; at < window; ++at) {
+        int64_t place = o / kern::kBlock * shape[1] + i / kern::kBlock;
+        place = (place * window + at) * quads + i % kern::kBlock / 4;
+        place = (place * kern::kBlock + o % kern::kBlock) * 4 + i % 4;
+        laid[place] = bytes[splat ? 0 : (o * inner + i) * window + at];
+      }
+  Value made = pack::makeConstant(
+      k.b, weights.getLoc(),
+      RankedTensorType::get(shape, k.elementOf(weights)), std::move(laid));
+  k.dims.set(made, Dims(shape.begin(), shape.end()));
+  return made;
+}
+
 static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   if (!op.getBlocked())
     return {};
@@ -138,6 +172,10 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
                            op.getHigh().getExprs(), 0);
   Dims x = k.of(input);
   bool plain = x.size() == w.size();
+  // A step of the reduction is one channel, or four bytes.
+  bool bytes = !isa<FloatType>(k.elementOf(input));
+  int64_t each = bytes ? 4 : 1;
+  Value weights = bytes ? quadWeights(k, op.getWeights()) : op.getWeights();
   // Loops (n, o..., panel, column, block, window..., channel); without blocks
   // of the input (n, o..., panel, column, channel, window...).
   auto d = [&](unsigned i) { return k.b.getAffineDimExpr(i); };
@@ -147,16 +185,22 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   sizes.append({y[1], kern::kBlock, plain ? w[1] : x[1]});
   sizes.append(w.begin() + 2, w.end());
   if (!plain)
-    sizes.push_back(kern::kBlock);
+    sizes.push_back(kern::kBlock / each);
   unsigned loops = sizes.size();
   SmallVector<AffineExpr> left = {d(0), d(reduction)};
   for (unsigned i = 0; i < spatial; ++i)
     left.push_back(d(1 + i) * op.getStrides()[i] +
                    d(reduction + 1 + i) * op.getDilations()[i]);
   if (!plain)
-    left.push_back(d(loops - 1));
-  // The encoding says where weights lie.
+    left.push_back(d(loops - 1) * each);
+  // The encoding says where float weights lie.
   SmallVector<AffineExpr> right(w.size(), k.b.getAffineConstantExpr(0));
+  if (bytes) {
+    right = {d(panel)};
+    for (unsigned i = reduction; i < loops; ++i)
+      right.push_back(d(i));
+    right.push_back(d(column) * each);
+  }
   SmallVector<AffineExpr> result = {d(0), d(panel)};
   for (unsigned i = 0; i < spatial; ++i)
     result.push_back(d(1 + i));
@@ -172,7 +216,7 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   maps.push_back(AffineMap::get(reduction, 0, result, context));
   Type element = k.elementOf(op.getResult());
   auto made = kern::MatmulOp::create(
-      k.b, loc, TypeRange{op.getType()}, input, op.getWeights(), extras,
+      k.b, loc, TypeRange{op.getType()}, input, weights, extras,
       ValueRange{}, nn::DimsAttr::get(context, sizes),
       k.b.getI64IntegerAttr(spatial),
       k.b.getI64IntegerAttr(loops - reduction),

@@ -207,6 +207,26 @@ def model_mamba(work):
                  ({"x": image(1, steps, 64)} for steps in (1, 2, 17, 64, 256)))
 
 
+def int8(work):
+    import onnx
+    path = f"{work}/int8.onnx"
+    onnx.save(seeded("int8").build(), path)
+    return path, []
+
+
+def model_int8(work):
+    """a quantized convolutional net, codes one apart at most"""
+    model, _ = int8(work)
+    inputs = {"input": image(1, 3, 20, 20)}
+    # As it is written: fused kernels round elsewhere.
+    (wanted,) = reference(model, optimize=False)(inputs).values()
+    (found,) = Program(model, work).run(inputs).values()
+    apart = np.abs(found - wanted) / seeded("int8").STEP
+    assert apart.max() < 1.01, f"{apart.max():.1f} codes apart"
+    assert (apart > 0.5).mean() < 0.01, f"{(apart > 0.5).sum()} codes differ"
+    return 0.0
+
+
 # What the comparisons could not cover, said once at the end.
 absent = set()
 
@@ -271,6 +291,11 @@ def bits_silero(work):
 def bits_mamba(work):
     """Mamba at 9 steps"""
     compare_bits(work, *mamba(work), {"x": image(1, 9, 64)})
+
+
+def bits_int8(work):
+    """a quantized convolutional net"""
+    compare_bits(work, *int8(work), {"input": image(1, 3, 20, 20)})
 
 
 def cases_to_compare(suite):
@@ -350,8 +375,8 @@ def bits_cases(work, suite, wanted=60):
 
 TESTS = (model_magika, model_minilm, model_ppocr_cls, model_silero,
          model_silero_forms,
-         model_resnet50, model_mamba, bits_magika, bits_minilm, bits_silero,
-         bits_mamba, bits_cases)
+         model_resnet50, model_mamba, model_int8, bits_magika, bits_minilm, bits_silero,
+         bits_mamba, bits_int8, bits_cases)
 
 
 def run(test, arguments):

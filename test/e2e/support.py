@@ -168,7 +168,7 @@ def call(command):
     return done.stdout
 
 
-def reference(model):
+def reference(model, optimize=True):
     """f(inputs) -> {name: array}, by onnxruntime on one thread."""
     try:
         import onnxruntime
@@ -177,6 +177,9 @@ def reference(model):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    if not optimize:
+        options.graph_optimization_level = \
+            onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(model, options,
                                            ["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]

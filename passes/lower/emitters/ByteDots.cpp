@@ -4,6 +4,7 @@
 //   block of k: sum = 0 (32 bits)
 //     for four k at a time: sum += dot4(codes of a column, lhs[k..k+3])
 //     sum - zero * (sum of lhs over the block)     in float from here on
+#include "passes/lower/emitters/ByteDots.h"
 #include "passes/lower/emitters/QuantMatmulEmitter.h"
 
 using namespace mlir;
@@ -36,9 +37,19 @@ Value QuantMatmulEmitter::codeBytes(Value dwords, int64_t p, int64_t bits) {
   return dwords;
 }
 
-/// sum + the products of four codes (0..15 or 0..255) and four int8, per dword.
-Value QuantMatmulEmitter::dot4(Value codes, Value left, Value sum,
-                               int64_t bits) {
+Value lower::dotBytes(KernelFrame &f, Value codes, Value left, Value sum,
+                      int64_t bits) {
+  auto dwords = cast<VectorType>(sum.getType());
+  int64_t lanes = dwords.getNumElements();
+  auto bitcast = [&](Value v, Type element, int64_t width) -> Value {
+    return vector::BitCastOp::create(f.b, f.loc,
+                                     VectorType::get({width}, element), v);
+  };
+  auto splatInt = [&](int64_t v) -> Value {
+    return arith::ConstantOp::create(
+        f.b, f.loc,
+        DenseElementsAttr::get(dwords, llvm::APInt(32, (uint64_t)v)));
+  };
   auto create = [&](auto op, Value x, Value y) -> Value {
     return decltype(op)::create(f.b, f.loc, x, y);
   };
@@ -47,7 +58,7 @@ Value QuantMatmulEmitter::dot4(Value codes, Value left, Value sum,
   auto words = VectorType::get({2 * lanes}, i16);
   auto addPairs = [&](Value x, Value y, Value to) {
     Value pairs = callX86(f, "llvm.x86.avx2.pmadd.wd",
-                          "llvm.x86.avx512.pmaddw.d.512", ints(), {x, y});
+                          "llvm.x86.avx512.pmaddw.d.512", dwords, {x, y});
     return create(arith::AddIOp(), to, pairs);
   };
   auto splatWord = [&](int64_t v) {
@@ -57,11 +68,11 @@ Value QuantMatmulEmitter::dot4(Value codes, Value left, Value sum,
   switch (f.facts.byteDot) {
   case ByteDot::Mixed:
     return callX86(f, "llvm.x86.avx512.vpdpbusd.256",
-                   "llvm.x86.avx512.vpdpbusd.512", ints(),
+                   "llvm.x86.avx512.vpdpbusd.512", dwords,
                    {sum, bytes(codes), bytes(left)});
   case ByteDot::Signed:
     return LLVM::CallIntrinsicOp::create(
-               f.b, f.loc, ints(),
+               f.b, f.loc, dwords,
                f.b.getStringAttr("llvm.aarch64.neon.sdot.v4i32.v16i8"),
                ValueRange{sum, bytes(codes), bytes(left)})
         .getResult(0);
@@ -86,7 +97,7 @@ Value QuantMatmulEmitter::dot4(Value codes, Value left, Value sum,
   case ByteDot::None:
     for (int64_t j = 0; j < 4; ++j) {
       Value code =
-          create(arith::AndIOp(), shiftRight(codes, 8 * j), splatInt(0xFF));
+          create(arith::AndIOp(), j ? create(arith::ShRUIOp(), codes, splatInt(8 * j)) : codes, splatInt(0xFF));
       Value value = create(arith::ShLIOp(), left, splatInt(24 - 8 * j));
       value = create(arith::ShRSIOp(), value, splatInt(24));
       sum = create(arith::AddIOp(), sum, create(arith::MulIOp(), code, value));
@@ -166,7 +177,7 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addDots(pack::IntAttr encoding,
         Value left = loadFour(r, f.add(first, f.index(4 * p)), guarded);
         for (int64_t v = 0; v < vectors; ++v)
           next[r * vectors + v] =
-              dot4(codes[v], left, next[r * vectors + v], bits);
+              dotBytes(f, codes[v], left, next[r * vectors + v], bits);
       }
     }
     return next;

@@ -7,7 +7,8 @@
 //       epilogue on the accumulators, store
 //
 // Lanes are columns and k is summed in order, so every CPU gives the same bits.
-#include "passes/lower/emitters/KernelFrame.h"
+// Of bytes (u8 by i8) each step takes four, which lie side by side.
+#include "passes/lower/emitters/ByteDots.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -38,6 +39,19 @@ private:
   Value at(unsigned access, Value row, Value firstPanel, int64_t v);
   /// Elements with a stride: `count` of them (null: a whole vector).
   Value strided(const Buffer &buffer, Value place, Value stride, Value count);
+  /// Bytes (floats stay) as `count` dwords.
+  Value asDwords(Value v, int64_t count) {
+    return quads ? (Value)vector::BitCastOp::create(
+                       f.b, f.loc,
+                       VectorType::get({count}, f.b.getI32Type()), v)
+                 : v;
+  }
+  Value splatDword(uint32_t v) {
+    return arith::ConstantOp::create(
+        f.b, f.loc,
+        DenseElementsAttr::get(VectorType::get({lanes}, f.b.getI32Type()),
+                               llvm::APInt(32, v)));
+  }
   /// The stride number `i` of the tile's fixed ones, or the record's.
   Value step(unsigned i, Value parameter) {
     int64_t fixed = tile.getSteps()[i];
@@ -56,6 +70,8 @@ private:
   Value rows, rowBlocks, columnBlocks, rowCount, columnCount;
   unsigned row = 0, panel = 0, column = 0, reduction = 0; // row: the last one
   int64_t lanes = 0;
+  /// A step of the reduction is four bytes on both sides, summed in i32.
+  bool quads = false;
 };
 
 void MatmulEmitter::readRecord() {
@@ -82,6 +98,7 @@ void MatmulEmitter::readRecord() {
   row = panel - 1;
   reduction = column + 1;
   lanes = std::min<int64_t>(f.facts.vectorBytes / 4, kern::kBlock);
+  quads = lhs.element.isInteger(8);
 }
 
 Value MatmulEmitter::at(unsigned access, Value rowNumber, Value firstPanel,
@@ -117,10 +134,17 @@ Value MatmulEmitter::strided(const Buffer &buffer, Value place, Value stride,
 
 SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
                                          Value firstPanel, int64_t vectors) {
-  auto vectorType = VectorType::get({lanes}, f.b.getF32Type());
+  auto vectorType = VectorType::get(
+      {lanes}, quads ? (Type)f.b.getI32Type() : f.b.getF32Type());
   Value zero = arith::ConstantOp::create(
       f.b, f.loc, cast<TypedAttr>(f.b.getZeroAttr(vectorType)));
   SmallVector<Value> start(count * vectors, zero);
+  // A product of signed bytes takes the left side less 128: the sums of the
+  // columns tell what is missing.
+  bool centred = quads && f.facts.byteDot == ByteDot::Signed;
+  if (centred)
+    start.append(vectors, zero);
+  int64_t each = quads ? 4 : 1;
 
   // Panels of 16 columns; several vectors may lie in one.
   int64_t perPanel = kern::kBlock / lanes;
@@ -128,7 +152,7 @@ SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
   for (int64_t v = 0; v < vectors; ++v) {
     Value p = f.add(firstPanel, f.index(v / perPanel));
     Value base = f.add(bases[1], f.mul(p, accesses[1].strides[panel]));
-    columnBase.push_back(f.add(base, f.index(v % perPanel * lanes)));
+    columnBase.push_back(f.add(base, f.index(v % perPanel * lanes * each)));
   }
   unsigned inner = plan.getLoops() - 1;
   Value rowStep = step(0, accesses[0].strides[row]);
@@ -139,10 +163,28 @@ SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
   auto multiply = [&](Value left, Value right, ValueRange sums) {
     SmallVector<Value> columns, next(sums);
     for (int64_t v = 0; v < vectors; ++v)
-      columns.push_back(f.load(rhs, f.add(columnBase[v], right), lanes));
+      columns.push_back(asDwords(
+          f.load(rhs, f.add(columnBase[v], right), lanes * each), lanes));
+    if (centred)
+      for (int64_t v = 0; v < vectors; ++v)
+        next[count * vectors + v] = dotBytes(
+            f, splatDword(0x01010101), columns[v], next[count * vectors + v]);
     for (int64_t r = 0; r < count; ++r) {
-      Value one = f.load(lhs, f.add(left, f.mul(f.index(r), rowStep)));
+      Value place = f.add(left, f.mul(f.index(r), rowStep));
+      Value one = f.load(lhs, place, each);
+      if (quads)
+        one = vector::ExtractOp::create(f.b, f.loc, asDwords(one, 1),
+                                        ArrayRef<int64_t>{0});
       Value splat = vector::BroadcastOp::create(f.b, f.loc, vectorType, one);
+      if (centred)
+        splat = arith::XOrIOp::create(f.b, f.loc, splat,
+                                      splatDword(0x80808080));
+      if (quads) {
+        for (int64_t v = 0; v < vectors; ++v)
+          next[r * vectors + v] =
+              dotBytes(f, splat, columns[v], next[r * vectors + v]);
+        continue;
+      }
       for (int64_t v = 0; v < vectors; ++v)
         next[r * vectors + v] = math::FmaOp::create(
             f.b, f.loc, splat, columns[v], next[r * vectors + v]);
@@ -179,7 +221,17 @@ SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
         }
         return sums;
       };
-  return nest(reduction, leftBase, f.index(0), start);
+  SmallVector<Value> sums = nest(reduction, leftBase, f.index(0), start);
+  if (centred) {
+    for (int64_t i = 0; i < count * vectors; ++i)
+      sums[i] = arith::AddIOp::create(
+          f.b, f.loc, sums[i],
+          arith::MulIOp::create(f.b, f.loc,
+                                sums[count * vectors + i % vectors],
+                                splatDword(128)));
+    sums.truncate(count * vectors);
+  }
+  return sums;
 }
 
 void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,

@@ -51,8 +51,6 @@ private:
                   llvm::ArrayRef<mlir::Value> zeroPoints);
   Values addDots(pack::IntAttr encoding, mlir::Value k, mlir::Value at,
                  mlir::Value units, Values sums, bool guarded);
-  mlir::Value dot4(mlir::Value codes, mlir::Value left, mlir::Value sum,
-                   int64_t bits);
   mlir::Value codeBytes(mlir::Value dwords, int64_t p, int64_t bits);
   int64_t byteOffset(int64_t bits) const;
   mlir::Value loadFour(int64_t r, mlir::Value k, bool guarded);

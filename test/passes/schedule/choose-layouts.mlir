@@ -62,3 +62,24 @@ func.func @numbers_per_channel_are_packed(%x: tensor<1x3x8x8xf32>) -> tensor<1x3
   %b = nn.mul %a, %s : (tensor<1x3x8x8xf32>, tensor<3x1x1xf32>) -> tensor<1x3x8x8xf32>
   return %b : tensor<1x3x8x8xf32>
 }
+
+// Bytes by bytes: the lowering lays the weights out, integers have no lanes
+// that are not finite, and what stands around the places does so in blocks.
+// CHECK-LABEL: func @bytes_stay_in_blocks
+// CHECK:         %[[X:.+]] = nn.to_blocks %arg0 : (tensor<1x24x8x8xui8>) -> tensor<1x2x8x8x16xui8>
+// CHECK:         %[[A:.+]] = nn.conv %[[X]], %[[W:.+]] {{.*}}blocked{{.*}} tensor<24x24x3x3xi8>) -> tensor<1x2x8x8x16xi32>
+// CHECK:         %[[Q:.+]] = nn.quantize %{{.+}} -> tensor<1x2x8x8x16xui8>
+// CHECK-NEXT:    %[[P:.+]] = nn.pad %[[Q]]{{.*}} -> tensor<1x2x10x10x16xui8>
+// CHECK:         nn.conv %[[P]], %[[W]]
+// CHECK-NOT:     nn.to_blocks
+func.func @bytes_stay_in_blocks(%x: tensor<1x24x8x8xui8>) -> tensor<1x24x8x8xi32> {
+  %w = pack.constant(dense<5> : tensor<24x24x3x3xi8>) : tensor<24x24x3x3xi8>
+  %s = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %z = pack.constant(dense<7> : tensor<ui8>) : tensor<ui8>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x24x8x8xui8>, tensor<24x24x3x3xi8>) -> tensor<1x24x8x8xi32>
+  %f = nn.cast %a : (tensor<1x24x8x8xi32>) -> tensor<1x24x8x8xf32>
+  %q = nn.quantize %f, %s, %z : (tensor<1x24x8x8xf32>, tensor<f32>, tensor<ui8>) -> tensor<1x24x8x8xui8>
+  %p = nn.pad %q, %z {low = #nn.dims<0, 0, 1, 1>, high = #nn.dims<0, 0, 1, 1>, mode = #nn.pad<constant>} : (tensor<1x24x8x8xui8>, tensor<ui8>) -> tensor<1x24x10x10xui8>
+  %b = nn.conv %p, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x24x10x10xui8>, tensor<24x24x3x3xi8>) -> tensor<1x24x8x8xi32>
+  return %b : tensor<1x24x8x8xi32>
+}

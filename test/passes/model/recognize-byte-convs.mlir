@@ -1,0 +1,94 @@
+// RUN: tenon-opt %s -tenon-recognize-byte-convs | FileCheck %s
+
+// Zero points are taken off the sums; the scales meet behind them.
+// CHECK-LABEL: func @a_zero_point_is_taken_off_the_sums
+// CHECK-SAME:    (%[[Q:.+]]: tensor<1x8x4x4xui8>)
+func.func @a_zero_point_is_taken_off_the_sums(%q: tensor<1x8x4x4xui8>) -> tensor<1x2x4x4xf32> {
+  // CHECK: %[[CODES:.+]] = nn.conv %[[Q]], %{{.+}} : (tensor<1x8x4x4xui8>, tensor<2x8x1x1xi8>) -> tensor<1x2x4x4xi32>
+  // CHECK: %[[SUMS:.+]] = pack.constant(dense<{{.*}}-72{{.*}}-144{{.*}}> : tensor<2x1x1xi32>)
+  // CHECK: %[[LESS:.+]] = nn.add %[[CODES]], %[[SUMS]]
+  // CHECK: nn.cast %[[LESS]]
+  %sx = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %zero = pack.constant(dense<9.0> : tensor<f32>) : tensor<f32>
+  %sw = pack.constant(dense<[[[[0.25]]], [[[0.125]]]]> : tensor<2x1x1x1xf32>) : tensor<2x1x1x1xf32>
+  %codes = pack.constant(dense<[[[[1]], [[1]], [[1]], [[1]], [[1]], [[1]], [[1]], [[1]]], [[[2]], [[2]], [[2]], [[2]], [[2]], [[2]], [[2]], [[2]]]]> : tensor<2x8x1x1xi8>) : tensor<2x8x1x1xi8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xf32>
+  %1 = nn.sub %0, %zero : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %x = nn.mul %1, %sx : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %2 = nn.cast %codes : (tensor<2x8x1x1xi8>) -> tensor<2x8x1x1xf32>
+  %w = nn.mul %2, %sw : (tensor<2x8x1x1xf32>, tensor<2x1x1x1xf32>) -> tensor<2x8x1x1xf32>
+  %y = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x8x4x4xf32>, tensor<2x8x1x1xf32>) -> tensor<1x2x4x4xf32>
+  return %y : tensor<1x2x4x4xf32>
+}
+
+// What stands outside is the zero point, not the code 0.
+// CHECK-LABEL: func @outside_stands_the_zero_point
+// CHECK-SAME:    (%[[Q:.+]]: tensor<1x8x4x4xui8>)
+func.func @outside_stands_the_zero_point(%q: tensor<1x8x4x4xui8>) -> tensor<1x1x4x4xf32> {
+  // CHECK: %[[PADDED:.+]] = nn.pad %[[Q]], %{{.+}} -> tensor<1x8x6x6xui8>
+  // CHECK: nn.conv %[[PADDED]], %{{.+}} high = #nn.dims<0, 0>, low = #nn.dims<0, 0>
+  %sx = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %zero = pack.constant(dense<9.0> : tensor<f32>) : tensor<f32>
+  %codes = pack.constant(dense<3> : tensor<1x8x3x3xi8>) : tensor<1x8x3x3xi8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xf32>
+  %1 = nn.sub %0, %zero : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %x = nn.mul %1, %sx : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %2 = nn.cast %codes : (tensor<1x8x3x3xi8>) -> tensor<1x8x3x3xf32>
+  %w = nn.mul %2, %sx : (tensor<1x8x3x3xf32>, tensor<f32>) -> tensor<1x8x3x3xf32>
+  %y = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x8x4x4xf32>, tensor<1x8x3x3xf32>) -> tensor<1x1x4x4xf32>
+  return %y : tensor<1x1x4x4xf32>
+}
+
+// As ConvInteger and QLinearConv are written.
+// CHECK-LABEL: func @integers_less_a_zero_point
+// CHECK-SAME:    (%[[Q:.+]]: tensor<1x8x4x4xui8>)
+func.func @integers_less_a_zero_point(%q: tensor<1x8x4x4xui8>) -> tensor<1x1x4x4xi32> {
+  // CHECK: %[[CODES:.+]] = nn.conv %[[Q]], %{{.+}} : (tensor<1x8x4x4xui8>, tensor<1x8x1x1xi8>) -> tensor<1x1x4x4xi32>
+  // CHECK: nn.add %[[CODES]]
+  %zero = pack.constant(dense<9> : tensor<i32>) : tensor<i32>
+  %codes = pack.constant(dense<3> : tensor<1x8x1x1xi8>) : tensor<1x8x1x1xi8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xi32>
+  %1 = nn.sub %0, %zero : (tensor<1x8x4x4xi32>, tensor<i32>) -> tensor<1x8x4x4xi32>
+  %2 = nn.cast %codes : (tensor<1x8x1x1xi8>) -> tensor<1x8x1x1xi32>
+  %y = nn.conv %1, %2 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x8x4x4xi32>, tensor<1x8x1x1xi32>) -> tensor<1x1x4x4xi32>
+  return %y : tensor<1x1x4x4xi32>
+}
+
+// CHECK-LABEL: func @codes_read_as_floats_become_unsigned
+func.func @codes_read_as_floats_become_unsigned(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // CHECK: %[[ZERO:.+]] = pack.constant(dense<125> : tensor<ui8>)
+  // CHECK: %[[Q:.+]] = nn.quantize %{{.+}}, %{{.+}}, %[[ZERO]] {{.*}} -> tensor<8xui8>
+  // CHECK: %[[F:.+]] = nn.cast %[[Q]]
+  // CHECK: %[[OFF:.+]] = pack.constant(dense<1.250000e+02> : tensor<f32>)
+  // CHECK: nn.sub %[[F]], %[[OFF]]
+  %s = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %z = pack.constant(dense<-3> : tensor<i8>) : tensor<i8>
+  %zf = pack.constant(dense<-3.0> : tensor<f32>) : tensor<f32>
+  %q = nn.quantize %x, %s, %z : (tensor<8xf32>, tensor<f32>, tensor<i8>) -> tensor<8xi8>
+  %f = nn.cast %q : (tensor<8xi8>) -> tensor<8xf32>
+  %y = nn.sub %f, %zf : (tensor<8xf32>, tensor<f32>) -> tensor<8xf32>
+  return %y : tensor<8xf32>
+}
+
+// CHECK-LABEL: func @codes_that_are_results_keep_their_sign
+func.func @codes_that_are_results_keep_their_sign(%x: tensor<8xf32>) -> tensor<8xi8> {
+  // CHECK: nn.quantize {{.*}} -> tensor<8xi8>
+  %s = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %z = pack.constant(dense<-3> : tensor<i8>) : tensor<i8>
+  %q = nn.quantize %x, %s, %z : (tensor<8xf32>, tensor<f32>, tensor<i8>) -> tensor<8xi8>
+  return %q : tensor<8xi8>
+}
+
+// Lanes of bytes need channels to stand side by side.
+// CHECK-LABEL: func @few_channels_stay_floats
+func.func @few_channels_stay_floats(%q: tensor<1x3x4x4xui8>) -> tensor<1x1x4x4xf32> {
+  // CHECK-NOT: tensor<1x1x4x4xi32>
+  %sx = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %codes = pack.constant(dense<3> : tensor<1x3x1x1xi8>) : tensor<1x3x1x1xi8>
+  %0 = nn.cast %q : (tensor<1x3x4x4xui8>) -> tensor<1x3x4x4xf32>
+  %x = nn.mul %0, %sx : (tensor<1x3x4x4xf32>, tensor<f32>) -> tensor<1x3x4x4xf32>
+  %2 = nn.cast %codes : (tensor<1x3x1x1xi8>) -> tensor<1x3x1x1xf32>
+  %w = nn.mul %2, %sx : (tensor<1x3x1x1xf32>, tensor<f32>) -> tensor<1x3x1x1xf32>
+  %y = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x3x4x4xf32>, tensor<1x3x1x1xf32>) -> tensor<1x1x4x4xf32>
+  return %y : tensor<1x1x4x4xf32>
+}
