@@ -261,17 +261,16 @@ static LogicalResult translateRange(NodeContext &node) {
 
 //===- Blocks between depth and space -------------------------------------===//
 
-/// dim / by, refusing a size that is no multiple (or not seen to be one).
+/// dim / by, refusing a size that is no multiple. That a symbolic one is, is
+/// checked at entry: a reshape splits it.
 static FailureOr<DimExpr> divide(NodeContext &node, const DimExpr &dim,
                                  int64_t by, StringRef what) {
   if (std::optional<DimExpr> exact = DimExpr::exactDiv(dim, by))
     return *exact;
-  InFlightDiagnostic error = node.error();
-  error << "expected the " << what << " to be a multiple of " << by
-        << ", but got " << dim.str();
   if (!dim.isConstant())
-    error << "; give its symbols fixed sizes with --dim";
-  return error;
+    return DimExpr::floorDiv(dim, by);
+  return node.error() << "expected the " << what << " to be a multiple of "
+                      << by << ", but got " << dim.str();
 }
 
 static FailureOr<int64_t> blockOf(NodeContext &node) {
@@ -400,6 +399,29 @@ static std::optional<double> ratio(const DimExpr &to, const DimExpr &from) {
   return std::nullopt;
 }
 
+/// Shrinking with antialias reads 1 / scale neighbours to each side, so a scale
+/// known only at run time needs a bound.
+static LogicalResult expectBoundedScales(NodeContext &node,
+                                         const ResizePlan &plan,
+                                         ArrayRef<DimExpr> from) {
+  constexpr int64_t most = 16;
+  if (!node.node.getInt("antialias", 0) ||
+      node.node.getString("mode", "nearest") == "nearest")
+    return success();
+  for (int64_t axis : plan.axes) {
+    DimRange to = plan.shape[axis].range(node.analysis.symbols);
+    DimRange size = from[axis].range(node.analysis.symbols);
+    if (plan.scales[axis] == 0 && size.hi > most * std::max<int64_t>(to.lo, 1))
+      return node.error() << "antialias: expected sizes that shrink to 1/"
+                          << most << " at the least, but "
+                          << from[axis].str() << " of " << size.lo << ".."
+                          << size.hi << " becomes " << plan.shape[axis].str()
+                          << " of " << to.lo << ".." << to.hi
+                          << "; give closer bounds with --dim";
+  }
+  return success();
+}
+
 static LogicalResult planFromSizes(NodeContext &node, ResizePlan &plan,
                                    ArrayRef<DimExpr> sizes) {
   if (sizes.size() != plan.axes.size())
@@ -413,7 +435,7 @@ static LogicalResult planFromSizes(NodeContext &node, ResizePlan &plan,
     plan.scales[axis] = ratio(size, from[axis]).value_or(0);
   }
   if (policy == "stretch" || plan.axes.empty())
-    return success();
+    return expectBoundedScales(node, plan, from);
   if (policy != "not_larger" && policy != "not_smaller")
     return node.error() << "expected the keep_aspect_ratio_policy stretch, "
                            "not_larger or not_smaller, but got "

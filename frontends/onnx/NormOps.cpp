@@ -262,17 +262,19 @@ static LogicalResult translateGroupNormalization(NodeContext &node) {
     return node.error() << "expected an input [N, C, ...] and num_groups of 1 "
                            "or more, but got "
                         << dimsToString(sizes) << " and " << groups;
-  std::optional<DimExpr> each = DimExpr::exactDiv(sizes[1], groups);
-  if (!each)
+  // That the groups divide a symbolic size is checked at entry: a reshape
+  // splits it.
+  DimExpr each = DimExpr::floorDiv(sizes[1], groups);
+  if (sizes[1].isConstant() && each * DimExpr(groups) != sizes[1])
     return node.error() << "expected a number of channels that num_groups "
                         << groups << " divides, but got " << sizes[1].str();
-  Dims split = {sizes[0], groups, *each};
+  Dims split = {sizes[0], groups, each};
   split.append(sizes.begin() + 2, sizes.end());
   // Scale and bias have one number per channel, in groups here too.
   auto inGroups = [&](Value v) {
     Dims shape(sizes.size(), 1);
     shape[0] = groups;
-    shape[1] = *each;
+    shape[1] = each;
     return v ? node.reshape(v, shape) : v;
   };
   NormKind kind{2, false, node.node.getFloat("epsilon", 1e-5f)};

@@ -42,6 +42,11 @@ protected:
   Value gate(Value v, int64_t from, int64_t count = 1);
   Value activate(Value x, unsigned which);
   Value clipped(Value x);
+  /// Where the attributes know sizes that the operand has as symbols: a view
+  /// of that shape, which is checked at entry.
+  Value settled(Value v, Dims shape) {
+    return node.dimsOf(v) == shape ? v : node.reshape(v, shape);
+  }
   /// The matrix of one direction, rows [from, to) of its gates, transposed.
   Value weights(size_t input, int64_t from, int64_t to);
   /// A vector of one direction, elements [from, to) in units of hidden.
@@ -49,7 +54,7 @@ protected:
 
   NodeContext &node;
   OpBuilder &b;
-  int64_t gates, direction = 0, hidden = 0;
+  int64_t gates, directions = 1, direction = 0, hidden = 0;
   Type element;
   DimExpr seq, batch;
   SmallVector<Activation> activations; // of this direction
@@ -94,14 +99,18 @@ Value RnnTranslator::weights(size_t input, int64_t from, int64_t to) {
         transposedRows(*bytes, first, rows, columns,
                        element.getIntOrFloatBitWidth() / 8));
   }
-  Value one = slice(v, {direction, from * hidden, 0}, {1, rows, dims[2]});
-  return node.transpose(node.reshape(one, {rows, dims[2]}), {1, 0});
+  DimExpr columns = input == 2 ? DimExpr(hidden) : dims[2];
+  v = settled(v, {directions, gates * hidden, columns});
+  Value one = slice(v, {direction, from * hidden, 0}, {1, rows, columns});
+  return node.transpose(node.reshape(one, {rows, columns}), {1, 0});
 }
 
 Value RnnTranslator::vector(size_t input, int64_t from, int64_t to) {
   Value v = node.in(input);
   if (!v)
     return {};
+  // Biases of input and state, or peepholes.
+  v = settled(v, {directions, (input == 3 ? 2 * gates : 3) * hidden});
   DimExpr size = (to - from) * hidden;
   return node.reshape(slice(v, {direction, from * hidden}, {1, size}), {size});
 }
@@ -187,19 +196,26 @@ LogicalResult RnnTranslator::run() {
     return failure();
   element = node.elementOf(x);
   StringRef order = node.node.getString("direction", "forward");
-  int64_t directions = order == "bidirectional" ? 2 : 1;
+  directions = order == "bidirectional" ? 2 : 1;
   Dims wDims = node.dimsOf(w), rDims = node.dimsOf(r);
-  if (node.dimsOf(x).size() != 3 || wDims.size() != 3 || rDims.size() != 3 ||
-      !rDims[2].isConstant() || !wDims[2].isConstant())
-    return node.error() << "expected X, W and R of rank 3 with known sizes of "
-                           "W and R, but got "
+  if (node.dimsOf(x).size() != 3 || wDims.size() != 3 || rDims.size() != 3)
+    return node.error() << "expected X, W and R of rank 3, but got "
                         << dimsToString(node.dimsOf(x)) << ", "
                         << dimsToString(wDims) << " and "
                         << dimsToString(rDims);
-  hidden = rDims[2].constant();
-  if (!wDims[0].isConstant(directions) ||
-      !wDims[1].isConstant(gates * hidden) ||
-      !rDims[1].isConstant(gates * hidden))
+  hidden = rDims[2].asConstant().value_or(node.node.getInt("hidden_size", 0));
+  if (hidden < 1)
+    return node.error() << "expected R with a known last size or the attribute "
+                           "hidden_size, but got "
+                        << dimsToString(rDims);
+  if (int64_t said = node.node.getInt("hidden_size", hidden); said != hidden)
+    return node.error() << "expected R of the hidden_size " << said
+                        << ", but got " << dimsToString(rDims);
+  auto differs = [](const DimExpr &size, int64_t expected) {
+    return size.isConstant() && !size.isConstant(expected);
+  };
+  if (differs(wDims[0], directions) || differs(wDims[1], gates * hidden) ||
+      differs(rDims[1], gates * hidden))
     return node.error() << "expected W of [" << directions << ", "
                         << gates * hidden << ", input], but got "
                         << dimsToString(wDims) << " (R is "
@@ -281,6 +297,10 @@ LogicalResult RnnTranslator::run() {
         continue;
       }
       Value h = node.in(firstState + s);
+      if (!h)
+        return failure();
+      h = settled(h, batchFirst ? Dims{batch, directions, hidden}
+                                : Dims{directions, batch, hidden});
       h = batchFirst ? slice(h, {0, direction, 0}, {batch, 1, hidden})
                      : slice(h, {direction, 0, 0}, {1, batch, hidden});
       inits.push_back(node.reshape(h, shape));

@@ -76,8 +76,8 @@ bool broadcast(
 }
 
 /// -1, 0 or 1 where a < b, a == b, a > b for all sizes within the bounds.
-std::optional<int> order(NodeContext &node, const DimExpr &a, const DimExpr &b,
-                         bool equalityOnly) {
+std::optional<int> order(NodeContext &node, const DimExpr &a,
+                         const DimExpr &b) {
   DimExpr difference = a - b;
   if (difference.isConstant())
     return difference.constant() < 0 ? -1 : difference.constant() > 0;
@@ -87,6 +87,31 @@ std::optional<int> order(NodeContext &node, const DimExpr &a, const DimExpr &b,
   if (range.lo > 0)
     return 1;
   return std::nullopt;
+}
+
+/// 1 where x > 0, else 0.
+DimExpr isPositive(const DimExpr &x) {
+  return DimExpr::min(1, DimExpr::max(0, x));
+}
+
+/// x where the condition is 1, y where it is 0.
+DimExpr choose(NodeContext &node, const DimExpr &condition, const DimExpr &x,
+               const DimExpr &y) {
+  if (x == y || condition.isConstant())
+    return condition.isConstant(0) ? y : x;
+  const SymbolRanges &symbols = node.analysis.symbols;
+  if (x.range(symbols).lo < 0 || y.range(symbols).lo < 0)
+    return y + condition * (x - y);
+  // The same for sizes, with bounds no larger than theirs.
+  return DimExpr::max(condition * x, (DimExpr(1) - condition) * y);
+}
+
+/// a / b rounded toward zero, for a positive b.
+DimExpr truncatingDiv(NodeContext &node, const DimExpr &a, const DimExpr &b) {
+  if (a.range(node.analysis.symbols).lo >= 0)
+    return DimExpr::floorDiv(a, b);
+  return DimExpr::floorDiv(DimExpr::max(a, 0), b) -
+         DimExpr::floorDiv(DimExpr::max(DimExpr(0) - a, 0), b);
 }
 
 bool foldShape(NodeContext &node) {
@@ -300,27 +325,34 @@ bool foldArithmetic(NodeContext &node) {
   Type element = operands[0]->element, bit = node.builder.getI1Type();
   bool logical = element == bit;
   using Arguments = ArrayRef<DimExpr>;
-  auto compare = [&](llvm::function_ref<bool(int)> holds, bool equality) {
-    return broadcast(node, operands, bit, [&](Arguments a) -> std::optional<DimExpr> {
-      std::optional<int> o = order(node, a[0], a[1], equality);
-      if (!o)
-        return std::nullopt;
-      return DimExpr(holds(*o));
+  // What does not hold, or fails, for all sizes alike is 0 or 1 for each.
+  auto compare = [&](llvm::function_ref<bool(int)> holds,
+                     llvm::function_ref<DimExpr(DimExpr)> ofDifference) {
+    return broadcast(node, operands, bit, [&](Arguments a) {
+      std::optional<int> o = order(node, a[0], a[1]);
+      return std::optional(o ? DimExpr(holds(*o)) : ofDifference(a[0] - a[1]));
     });
   };
   auto values = [&](llvm::function_ref<std::optional<DimExpr>(Arguments)> f) {
     return broadcast(node, operands, element, f);
   };
   if (op == "Equal")
-    return compare([](int o) { return o == 0; }, true);
+    return compare([](int o) { return o == 0; }, [](DimExpr d) {
+      return DimExpr(1) - isPositive(DimExpr::max(d, DimExpr(0) - d));
+    });
   if (op == "Less")
-    return compare([](int o) { return o < 0; }, false);
+    return compare([](int o) { return o < 0; },
+                   [](DimExpr d) { return isPositive(DimExpr(0) - d); });
   if (op == "Greater")
-    return compare([](int o) { return o > 0; }, false);
+    return compare([](int o) { return o > 0; },
+                   [](DimExpr d) { return isPositive(d); });
   if (op == "LessOrEqual")
-    return compare([](int o) { return o <= 0; }, false);
+    return compare([](int o) { return o <= 0; },
+                   [](DimExpr d) { return DimExpr(1) - isPositive(d); });
   if (op == "GreaterOrEqual")
-    return compare([](int o) { return o >= 0; }, false);
+    return compare([](int o) { return o >= 0; }, [](DimExpr d) {
+      return DimExpr(1) - isPositive(DimExpr(0) - d);
+    });
   if (op == "And" && logical)
     return values([](Arguments a) { return DimExpr::min(a[0], a[1]); });
   if (op == "Or" && logical)
@@ -329,10 +361,8 @@ bool foldArithmetic(NodeContext &node) {
     return values([](Arguments a) { return DimExpr(1) - a[0]; });
   if (op == "Where") {
     element = operands[1]->element;
-    return values([](Arguments a) -> std::optional<DimExpr> {
-      if (!a[0].isConstant())
-        return a[1] == a[2] ? std::optional(a[1]) : std::nullopt;
-      return a[0].isConstant(0) ? a[2] : a[1];
+    return values([&](Arguments a) -> std::optional<DimExpr> {
+      return choose(node, a[0], a[1], a[2]);
     });
   }
   // Narrow and unsigned types wrap; only what cannot is followed.
@@ -348,13 +378,14 @@ bool foldArithmetic(NodeContext &node) {
     return values([](Arguments a) { return DimExpr(0) - a[0]; });
   if (op == "Div" || op == "Mod")
     return values([&](Arguments a) -> std::optional<DimExpr> {
-      // Integer Div truncates: the same as floordiv for sizes.
-      DimRange n = a[0].range(node.analysis.symbols);
-      DimRange d = a[1].range(node.analysis.symbols);
-      if (n.lo < 0 || d.lo <= 0)
+      if (a[1].range(node.analysis.symbols).lo <= 0)
         return std::nullopt;
-      return op == "Div" ? DimExpr::floorDiv(a[0], a[1])
-                         : DimExpr::mod(a[0], a[1]);
+      if (op == "Div")
+        return truncatingDiv(node, a[0], a[1]);
+      // The remainder has the divisor's sign, or with fmod the dividend's.
+      if (node.node.getInt("fmod", 0))
+        return a[0] - truncatingDiv(node, a[0], a[1]) * a[1];
+      return DimExpr::mod(a[0], a[1]);
     });
   if (op == "Max")
     return values([](Arguments a) {

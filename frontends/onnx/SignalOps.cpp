@@ -21,12 +21,15 @@ public:
   Transform(NodeContext &node, Type element, bool inverse)
       : node(node), element(element), sign(inverse ? 1 : -1) {}
   /// Over the last dimension, of n points; the first `kept` results.
-  Complex apply(Complex x, int64_t n, int64_t kept);
+  Complex apply(Complex x, DimExpr n, DimExpr kept);
 
 private:
   static constexpr int64_t kDirect = 128;
-  Value table(int64_t rows, int64_t columns, int64_t n, bool sine);
-  Complex direct(Complex x, int64_t n, int64_t kept);
+  Value table(const DimExpr &rows, const DimExpr &columns, const DimExpr &n,
+              bool sine);
+  Value symbolicTable(const DimExpr &rows, const DimExpr &columns,
+                      const DimExpr &n, bool sine);
+  Complex direct(Complex x, const DimExpr &n, const DimExpr &kept);
   Complex twist(Complex x, int64_t rows, int64_t columns, int64_t n);
   Value add(Value a, Value b) { return node.make<nn::AddOp>(element, a, b); }
   Value sub(Value a, Value b) { return node.make<nn::SubOp>(element, a, b); }
@@ -53,17 +56,49 @@ static Value floats(NodeContext &node, Type element, Dims shape,
 }
 
 /// cos or sin of +-2 pi r c / n, [rows, columns]; r * c is reduced first.
-Value Transform::table(int64_t rows, int64_t columns, int64_t n, bool sine) {
+Value Transform::table(const DimExpr &rows, const DimExpr &columns,
+                       const DimExpr &n, bool sine) {
+  if (!n.isConstant())
+    return symbolicTable(rows, columns, n, sine);
   std::vector<double> values;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) {
-      double angle = sign * 2 * M_PI * (double)(r * c % n) / (double)n;
+  int64_t points = n.constant();
+  for (int64_t r = 0; r < rows.constant(); ++r)
+    for (int64_t c = 0; c < columns.constant(); ++c) {
+      double angle = sign * 2 * M_PI * (double)(r * c % points) / (double)points;
       values.push_back(sine ? std::sin(angle) : std::cos(angle));
     }
   return floats(node, element, {rows, columns}, values);
 }
 
-Complex Transform::direct(Complex x, int64_t n, int64_t kept) {
+/// A size as a scalar.
+static Value sizeAs(NodeContext &node, Type element, const DimExpr &size) {
+  return node.cast(node.make<nn::DimsOp>(node.builder.getI64Type(),
+                                         node.dimsAttr({size}),
+                                         node.dimsAttr({})),
+                   element);
+}
+
+/// The same for a size known when the model runs.
+Value Transform::symbolicTable(const DimExpr &rows, const DimExpr &columns,
+                               const DimExpr &n, bool sine) {
+  Type i64 = node.builder.getI64Type(), f64 = node.builder.getF64Type();
+  auto count = [&](const DimExpr &size) {
+    return node.make<nn::IotaOp>(i64, node.scalar(i64, 0), node.scalar(i64, 1),
+                                 node.dimsAttr({size}));
+  };
+  Value at = node.make<nn::MulOp>(i64, node.reshape(count(rows), {rows, 1}),
+                                  count(columns));
+  at = node.make<nn::ModOp>(i64, at, sizeAs(node, i64, n));
+  Value turn = node.make<nn::DivOp>(f64, node.cast(at, f64),
+                                    sizeAs(node, f64, n));
+  Value angle =
+      node.make<nn::MulOp>(f64, turn, node.scalar(f64, sign * 2 * M_PI));
+  return node.cast(sine ? node.make<nn::SinOp>(f64, angle)
+                        : node.make<nn::CosOp>(f64, angle),
+                   element);
+}
+
+Complex Transform::direct(Complex x, const DimExpr &n, const DimExpr &kept) {
   Value cosines = table(n, kept, n, false), sines = table(n, kept, n, true);
   auto product = [&](Value v, Value by) {
     return node.make<nn::MatmulOp>(element, v, by);
@@ -82,8 +117,10 @@ Complex Transform::twist(Complex x, int64_t rows, int64_t columns, int64_t n) {
           add(mul(x.re, sines), mul(x.im, cosines))};
 }
 
-Complex Transform::apply(Complex x, int64_t n, int64_t kept) {
-  int64_t a = 1;
+Complex Transform::apply(Complex x, DimExpr points, DimExpr kept) {
+  if (!points.isConstant())
+    return direct(x, points, kept);
+  int64_t n = points.constant(), a = 1;
   for (int64_t f = 2; f * f <= n; ++f)
     if (n % f == 0)
       a = f;
@@ -110,7 +147,7 @@ Complex Transform::apply(Complex x, int64_t n, int64_t kept) {
   y = apply(each(y, transpose), b, b);            // [.., k1, k2]
   y = each(y, transpose);                         // [.., k2, k1]
   y = each(y, [&](Value v) { return node.reshape(v, whole); });
-  if (kept == n)
+  if (kept == points)
     return y;
   Dims starts(rank + 1, 0), cut = shape;
   cut.push_back(kept);
@@ -153,11 +190,11 @@ static Value joined(NodeContext &node, Complex c) {
 }
 
 /// The last dimension cut or filled with zeros to n.
-static Value resized(NodeContext &node, Value v, int64_t n) {
-  if (!v || node.dimsOf(v).back().isConstant(n))
+static Value resized(NodeContext &node, Value v, const DimExpr &n) {
+  if (!v || node.dimsOf(v).back() == n)
     return v;
   Dims low(node.dimsOf(v).size(), 0), high(low);
-  high.back() = DimExpr(n) - node.dimsOf(v).back();
+  high.back() = n - node.dimsOf(v).back();
   Type element = node.elementOf(v);
   return node.make<nn::PadOp>(element, v, node.scalar(element, 0),
                               node.dimsAttr(low), node.dimsAttr(high),
@@ -196,12 +233,17 @@ static LogicalResult translateDft(NodeContext &node) {
       return failure();
     length = given->values[0];
   }
-  constexpr int64_t longest = 1 << 20;
-  if (!length.isConstant() || length.constant() < 1 || length.constant() > longest)
-    return node.error() << "expected a constant length of 1 to " << longest
-                        << ", but got " << length.str()
-                        << "; give the size with --dim";
-  int64_t n = length.constant(), half = n / 2 + 1;
+  // A symbolic length is one product with a matrix made when the model runs.
+  constexpr int64_t longest = 1 << 20, longestSymbolic = 1 << 12;
+  DimRange range = length.range(node.analysis.symbols);
+  bool fixed = length.isConstant();
+  if (range.hi < 1 || range.hi > (fixed ? longest : longestSymbolic))
+    return node.error() << "expected a length of 1 to " << longest
+                        << ", or up to " << longestSymbolic
+                        << " if it is known only at run time, but got "
+                        << length.str() << " of " << range.lo << ".."
+                        << range.hi << "; give the size with --dim";
+  DimExpr n = length, half = DimExpr::floorDiv(n, 2) + DimExpr(1);
   // The axis last.
   SmallVector<int64_t> order, back(rank - 1);
   for (int64_t i = 0; i + 1 < rank; ++i)
@@ -218,9 +260,9 @@ static LogicalResult translateDft(NodeContext &node) {
   if (inverse && oneSided) {
     // The other half mirrors this one: conjugates.
     v = {resized(node, v.re, half), resized(node, v.im, half)};
-    int64_t rest = n - half;
+    DimExpr rest = n - half;
     auto mirrored = [&](Value p, bool negates) {
-      if (!p || rest == 0)
+      if (!p || rest.isConstant(0))
         return p;
       Dims starts(rank - 1, 0), shape = node.dimsOf(p);
       starts.back() = rest;
@@ -240,7 +282,9 @@ static LogicalResult translateDft(NodeContext &node) {
   Complex y = Transform(node, element, inverse)
                   .apply(v, n, oneSided && !inverse ? half : n);
   auto scale = [&](Value p) {
-    return node.make<nn::MulOp>(element, p, node.scalar(element, 1.0 / n));
+    return fixed ? node.make<nn::MulOp>(element, p,
+                                        node.scalar(element, 1.0 / n.constant()))
+                 : node.make<nn::DivOp>(element, p, sizeAs(node, element, n));
   };
   if (inverse)
     y = {scale(y.re), scale(y.im)};

@@ -174,7 +174,8 @@ void Planner::planWeights() {
     weights.push_back({weightBytes, value, type});
     weightBytes = alignUp(weightBytes + pack::storedBytes(type));
   });
-  if (weightBytes)
+  // Also where all are empty: their address is one inside the weights.
+  if (!weights.empty())
     weightBytes += kSlack;
 }
 

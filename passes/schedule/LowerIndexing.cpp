@@ -15,15 +15,15 @@ static Value lowerIota(KernBuilder &k, nn::IotaOp op) {
   return k.map(op.getLoc(), element, spec,
                [&](OpBuilder &b, Location loc, ValueRange a) {
                  BodyBuilder x{b, loc};
+                 if (isa<FloatType>(element)) {
+                   Value start = x.widen(a[0]), delta = x.widen(a[1]);
+                   Value i = indexToElement(b, loc, x.loop(0), delta.getType());
+                   Value r = x.addF(x.mulF(i, delta), start);
+                   return SmallVector<Value>{x.narrow(r, element)};
+                 }
                  Value i = indexToElement(b, loc, x.loop(0), element);
-                 Value r;
-                 if (isa<FloatType>(element))
-                   r = arith::AddFOp::create(
-                       b, loc, arith::MulFOp::create(b, loc, i, a[1]), a[0]);
-                 else
-                   r = arith::AddIOp::create(
-                       b, loc, arith::MulIOp::create(b, loc, i, a[1]), a[0]);
-                 return SmallVector<Value>{r};
+                 return SmallVector<Value>{arith::AddIOp::create(
+                     b, loc, arith::MulIOp::create(b, loc, i, a[1]), a[0])};
                });
 }
 

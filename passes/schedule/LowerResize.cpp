@@ -22,16 +22,18 @@ struct Axis {
   unsigned dim;
   DimExpr from, to;
   double scale; // 0: to / from when the model runs
+  double least; // what it is at the least
 
   bool isNearest() const { return op.getMode() == "nearest"; }
   bool isCubic() const { return op.getMode() == "cubic"; }
-  bool shrinks() const { return op.getAntialias() && scale > 0 && scale < 1; }
+  /// Or may shrink, for some sizes.
+  bool shrinks() const { return op.getAntialias() && least < 1; }
   /// The first neighbour is floor(x) + first; there are `taps` of them.
   int64_t first() const {
     if (isNearest())
       return 0;
     double reach = isCubic() ? 2 : 1;
-    return (int64_t)std::floor(-reach / (shrinks() ? scale : 1)) + 1;
+    return (int64_t)std::floor(-reach / (shrinks() ? least : 1)) + 1;
   }
   int64_t taps() const {
     if (isNearest())
@@ -44,6 +46,13 @@ struct Axis {
 };
 } // namespace
 
+static Value sizesRatio(BodyBuilder c, const Axis &axis) {
+  auto sizeOf = [&](const DimExpr &e) {
+    return c.toFloat(c.size(e), c.b.getF32Type());
+  };
+  return c.divF(sizeOf(axis.to), sizeOf(axis.from));
+}
+
 /// Where the element at a position stands in the operand.
 static Value coordinate(BodyBuilder c, const Axis &axis, Value position) {
   Type f32 = c.b.getF32Type();
@@ -51,8 +60,7 @@ static Value coordinate(BodyBuilder c, const Axis &axis, Value position) {
   auto f = [&](double v) { return c.number(f32, v); };
   auto sizeOf = [&](const DimExpr &e) { return c.toFloat(c.size(e), f32); };
   Value o = c.toFloat(position, f32);
-  Value scale = axis.scale > 0 ? f(axis.scale)
-                               : c.divF(sizeOf(axis.to), sizeOf(axis.from));
+  Value scale = axis.scale > 0 ? f(axis.scale) : sizesRatio(c, axis);
   Value one = f(1), half = f(0.5);
   Value last = c.subF(sizeOf(axis.from), one);
   // The last position; a scale that was given is exact where sizes were rounded.
@@ -104,7 +112,8 @@ static Value rawWeight(BodyBuilder c, const Axis &axis, Value x, Value tap) {
                                              x.getType()));
   Value d = c.make<math::AbsFOp>(c.subF(place, x));
   if (axis.shrinks())
-    d = c.mulF(d, c.like(d, axis.scale));
+    d = c.mulF(d, axis.scale > 0 ? c.like(d, axis.scale)
+                                 : c.minF(sizesRatio(c, axis), c.like(d, 1)));
   Value w = axis.isCubic()
                 ? cubicWeight(c, d, axis.op.getCubicCoefficient().convertToDouble())
                 : c.maxF(c.subF(c.like(d, 1), d), c.like(d, 0));
@@ -251,7 +260,11 @@ Value schedule::lowerResize(KernBuilder &k, Operation *operation) {
                  (op.getRoi()[i] != 0 || op.getRoi()[from.size() + i] != 1);
     if (from[i] == to[i] && scale == 1 && !crops)
       continue;
-    v = resizeAlong(k, {op, i, from[i], to[i], scale}, v);
+    double least = scale;
+    if (scale == 0)
+      least = (double)std::max<int64_t>(to[i].range(k.dims.symbols).lo, 1) /
+              std::max<int64_t>(from[i].range(k.dims.symbols).hi, 1);
+    v = resizeAlong(k, {op, i, from[i], to[i], scale, least}, v);
   }
   return v;
 }

@@ -175,3 +175,15 @@ func.func @main(%x: tensor<i64>, %z: tensor<i64>) -> tensor<?xi64> {
   %2 = nn.abs %1 : (tensor<?xi64>) -> tensor<?xi64>
   return %2 : tensor<?xi64>
 }
+
+// -----
+
+// A constant without elements has an address inside the weights too.
+// CHECK-LABEL: rt.program @main
+// CHECK-SAME:  weight_bytes = 64 : ui64
+// CHECK:       rt.step @{{.+}} [#rt.buffer<weights + 0>, #rt.buffer<output + 0>]
+func.func @main() -> tensor<4xf32> {
+  %x = pack.constant(dense<> : tensor<0x4xf32>) : tensor<0x4xf32>
+  %0 = nn.reduce %x {kind = #nn.reduce<sum>, axes = array<i64: 0>, keepdims = false} : (tensor<0x4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
