@@ -21,7 +21,8 @@ constexpr int64_t kColumnVectors = 4;
 class ReduceEmitter {
 public:
   ReduceEmitter(KernelFrame &f, kern::ReduceOp op)
-      : f(f), op(op), plan(*op.getPlan()), body(f), finish(f) {}
+      : f(f), op(op), plan(*op.getPlan()), paddedLoops(op.getParallel() == 0),
+        body(f), finish(f) {}
   void run();
 
 private:
@@ -36,6 +37,11 @@ private:
   /// `width`.
   SmallVector<Value> elements(ArrayRef<Value> indices, int64_t width,
                               Value count = {});
+  /// As kern.index counts loops: the nest begins with one of its own where all
+  /// of the op's are combined.
+  SmallVector<Value> ownIndices(ArrayRef<Value> indices) const {
+    return SmallVector<Value>(indices.drop_front(paddedLoops));
+  }
   /// Loads the extras and writes the results.
   void finishAt(ArrayRef<Value> indices, ValueRange combined, int64_t width,
                 Value count = {});
@@ -50,6 +56,7 @@ private:
   KernelFrame &f;
   kern::ReduceOp op;
   kern::PlanAttr plan;
+  unsigned paddedLoops;
   BodyWriter body, finish;
   SmallVector<Buffer> ins, tables, extras, results;
   SmallVector<AccessValues> accesses;
@@ -85,7 +92,7 @@ void ReduceEmitter::readRecord() {
   finish.readSizes(op.getFinish());
   body.readConstants(op.getBody());
   finish.readConstants(op.getFinish());
-  body.vectorLoop = finish.vectorLoop = plan.getVector();
+  body.vectorLoop = finish.vectorLoop = plan.getVector() - paddedLoops;
   llvm::append_range(valueTypes, block.getTerminator()->getOperandTypes());
   for (int32_t c : op.getCombiners())
     combiners.push_back((kern::Combiner)c);
@@ -120,7 +127,7 @@ SmallVector<Value> ReduceEmitter::elements(ArrayRef<Value> indices,
                                     accesses[a].strides[plan.getVector()], width,
                                     count));
   body.width = width;
-  body.indices.assign(indices.begin(), indices.end());
+  body.indices = ownIndices(indices);
   SmallVector<Value> values = body.write(op.getBody(), arguments);
   for (Value &v : values)
     v = fused ? body.widenProduct(v) : body.widen(v);
@@ -137,7 +144,7 @@ void ReduceEmitter::finishAt(ArrayRef<Value> indices, ValueRange combined,
                                     count));
   }
   finish.width = width;
-  finish.indices.assign(indices.begin(), indices.end());
+  finish.indices = ownIndices(indices);
   SmallVector<Value> values = finish.write(op.getFinish(), arguments);
   for (auto [r, buffer] : llvm::enumerate(results)) {
     unsigned a = ins.size() + extras.size() + r;
