@@ -17,6 +17,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   program      test/e2e/program_test.py (good and bad arguments and inputs)
   cli          test/e2e/cli_test.py (options, messages, exit codes)
   fuzz         test/e2e/fuzz_test.py (broken models are refused)
+  random       test/e2e/random_test.py (random valid graphs, onnxruntime)
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
@@ -195,7 +196,8 @@ def suites(build, suite, whole):
                    "--suite", suite]
     for name in ("compile", "objects", "program"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
-    for name in ("quant", "scan", "control", "contrib", "sizes", "gpu"):
+    for name in ("random", "quant", "scan", "control", "contrib", "sizes",
+                 "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):
