@@ -533,11 +533,6 @@ static LogicalResult translateResize(NodeContext &node) {
   }
 
   bool antialias = n.getInt("antialias", 0) != 0;
-  if (antialias && llvm::is_contained(plan.scales, 0.0))
-    return node.error() << "antialias needs sizes known while compiling, but "
-                           "the result is "
-                        << dimsToString(plan.shape)
-                        << "; give them with --dim or --value";
   SmallVector<double> roi;
   if (coordinates == "tf_crop_and_resize") {
     FailureOr<SmallVector<double>> given = resizeRoi(node, plan);
