@@ -206,7 +206,7 @@ static Value lowerDims(KernBuilder &k, nn::DimsOp op) {
   Type element = k.elementOf(op.getResult());
   Dims values = op.getValues().getExprs(), shape = k.of(op.getResult());
   Value flat = k.empty(op.getLoc(), element, {(int64_t)values.size()});
-  for (auto [i, value] : llvm::enumerate(values)) {
+  for (unsigned i = 0; i < values.size(); ++i) {
     KernBuilder::MapSpec spec;
     spec.sizes = {1};
     spec.symbols = {(int64_t)i};
@@ -218,7 +218,7 @@ static Value lowerDims(KernBuilder &k, nn::DimsOp op) {
                  [&](OpBuilder &b, Location loc, ValueRange) {
                    BodyBuilder x{b, loc};
                    return SmallVector<Value>{
-                       indexToElement(b, loc, x.size(value), element)};
+                       indexToElement(b, loc, x.size(values[i]), element)};
                  });
   }
   return k.view(op.getLoc(), flat, shape);

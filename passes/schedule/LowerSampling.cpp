@@ -306,7 +306,7 @@ static Value lowerDeformColumns(KernBuilder &k, nn::DeformColumnsOp op) {
     Type type = element.isF64() ? element : (Type)b.getF32Type();
     Value tap = c.loop(3), width = c.constant(kw);
     Value step[2] = {c.make<arith::DivUIOp>(tap, width), c.make<arith::RemUIOp>(tap, width)};
-    Value place[2], near;
+    Value place[2];
     for (int i = 0; i < 2; ++i) {
       Value whole = c.sub(c.add(c.mul(c.loop(4 + i), c.constant(op.getStrides()[i])),
                                 c.mul(step[i], c.constant(op.getDilations()[i]))),
