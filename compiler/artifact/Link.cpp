@@ -1,5 +1,7 @@
 #include "compiler/artifact/Link.h"
 
+#include "compiler/artifact/WeightsObject.h"
+
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Object/ArchiveWriter.h"
@@ -116,6 +118,21 @@ static std::string cleanDiagnostics(StringRef text) {
   return result;
 }
 
+/// The object that the linker gets in place of the weights' own.
+static Expected<std::string> reserveWeights(const LinkOptions &options,
+                                            const ScratchDirectory &scratch) {
+  std::string path = scratch.path("room.o");
+  std::error_code code;
+  raw_fd_ostream os(path, code);
+  if (code)
+    return createStringError(code, "cannot write '%s': %s", path.c_str(),
+                             code.message().c_str());
+  if (Error error = writeWeightsRoom(os, options.triple, options.weightsSymbol,
+                                     options.weightBytes))
+    return std::move(error);
+  return path;
+}
+
 static Error runLld(const LinkOptions &options, std::vector<std::string> args) {
   if (!options.triple.isOSBinFormatELF())
     return createStringError(
@@ -132,6 +149,20 @@ static Error runLld(const LinkOptions &options, std::vector<std::string> args) {
                            "-znoexecstack"});
   if (options.strip)
     args.push_back("--strip-all");
+  bool fill = !options.weights.empty() && canReserveWeights(options.triple);
+  std::optional<ScratchDirectory> scratch;
+  if (fill) {
+    Expected<ScratchDirectory> folder = ScratchDirectory::create();
+    if (!folder)
+      return folder.takeError();
+    scratch.emplace(std::move(*folder));
+    Expected<std::string> room = reserveWeights(options, *scratch);
+    if (!room)
+      return room.takeError();
+    args.push_back(*room);
+  } else if (!options.weights.empty()) {
+    args.push_back(options.weights);
+  }
 
   std::vector<const char *> argv = {"ld.lld"};
   for (const std::string &arg : args)
@@ -141,7 +172,9 @@ static Error runLld(const LinkOptions &options, std::vector<std::string> args) {
   lld::Result result =
       lld::lldMain(argv, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode == 0 && result.canRunAgain)
-    return Error::success();
+    return fill ? fillWeightsRoom(options.output, options.weights,
+                                  options.weightBytes)
+                : Error::success();
   return createStringError(errc::invalid_argument, "cannot link '%s': %s",
                            options.output.c_str(),
                            cleanDiagnostics(err).c_str());
@@ -294,7 +327,10 @@ Error tenon::artifact::linkExecutable(const ExecutableOptions &options) {
 
 Error tenon::artifact::writeArchive(const LinkOptions &options) {
   std::vector<NewArchiveMember> members;
-  for (const std::string &object : options.objects) {
+  std::vector<std::string> objects = options.objects;
+  if (!options.weights.empty())
+    objects.push_back(options.weights);
+  for (const std::string &object : objects) {
     Expected<NewArchiveMember> member =
         NewArchiveMember::getFile(object, /*Deterministic=*/true);
     if (!member)

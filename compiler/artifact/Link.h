@@ -48,6 +48,10 @@ struct LinkOptions {
   std::string output;
   /// Object files, in order.
   std::vector<std::string> objects;
+  /// What `writeWeightsObject` wrote; empty: there is none.
+  std::string weights;
+  std::string weightsSymbol;
+  uint64_t weightBytes = 0;
   /// Drop symbols and debug lines.
   bool strip = false;
 };

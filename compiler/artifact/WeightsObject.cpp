@@ -3,9 +3,11 @@
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/EndianStream.h"
 #include "llvm/Support/Errc.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <array>
+#include <vector>
 
 using namespace llvm;
 using namespace tenon::artifact;
@@ -142,9 +144,11 @@ bool tenon::artifact::canEmbedWeights(const Triple &triple) {
   return elfMachine(triple) != ELF::EM_NONE;
 }
 
-Error tenon::artifact::writeWeightsObject(
-    raw_pwrite_stream &os, const Triple &triple, StringRef symbol,
-    uint64_t bytes, std::function<Error(raw_ostream &)> writePayload) {
+/// Without `writePayload`, room for it.
+static Error
+writeObject(raw_pwrite_stream &os, const Triple &triple, StringRef symbol,
+            uint64_t bytes,
+            const std::function<Error(raw_ostream &)> &writePayload) {
   uint16_t machine = elfMachine(triple);
   if (machine == ELF::EM_NONE)
     return createStringError(
@@ -174,7 +178,8 @@ Error tenon::artifact::writeWeightsObject(
   Section &data = sections[Data];
   bool large = machine == ELF::EM_X86_64;
   data.name = names.add((large ? ".lrodata." : ".rodata.") + symbol.str());
-  data.type = ELF::SHT_PROGBITS;
+  data.type = writePayload ? ELF::SHT_PROGBITS : ELF::SHT_NOBITS;
+  uint64_t stored = writePayload ? bytes : 0;
   data.flags = ELF::SHF_ALLOC | (large ? ELF::SHF_X86_64_LARGE : 0);
   data.offset = payloadAlign;
   data.size = bytes;
@@ -184,7 +189,7 @@ Error tenon::artifact::writeWeightsObject(
   symbols.name = names.add(".symtab");
   symbols.type = ELF::SHT_SYMTAB;
   symbols.entrySize = wide ? sizeof(ELF::Elf64_Sym) : sizeof(ELF::Elf32_Sym);
-  symbols.offset = alignTo(data.offset + bytes, 8);
+  symbols.offset = alignTo(data.offset + stored, 8);
   symbols.size = 2 * symbols.entrySize;
   symbols.link = Strings;
   symbols.info = 1; // the first global symbol
@@ -217,9 +222,10 @@ Error tenon::artifact::writeWeightsObject(
                 sectionHeaders, Count, Names);
   os.write_zeros(data.offset - os.tell());
 
-  if (Error error = writePayload(os))
-    return error;
-  if (os.tell() != data.offset + bytes)
+  if (writePayload)
+    if (Error error = writePayload(os))
+      return error;
+  if (os.tell() != data.offset + stored)
     return createStringError(
         errc::invalid_argument,
         "weights '%s' came to %lld bytes, but %llu were planned",
@@ -234,5 +240,153 @@ Error tenon::artifact::writeWeightsObject(
   os.write_zeros(sectionHeaders - os.tell());
   for (const Section &section : sections)
     writer.section(section);
+  return Error::success();
+}
+
+Error tenon::artifact::writeWeightsObject(
+    raw_pwrite_stream &os, const Triple &triple, StringRef symbol,
+    uint64_t bytes, std::function<Error(raw_ostream &)> writePayload) {
+  return writeObject(os, triple, symbol, bytes, writePayload);
+}
+
+//===----------------------------------------------------------------------===//
+// Room for weights, filled behind the linker
+//===----------------------------------------------------------------------===//
+
+bool tenon::artifact::canReserveWeights(const Triple &triple) {
+  return elfMachine(triple) == ELF::EM_X86_64;
+}
+
+Error tenon::artifact::writeWeightsRoom(raw_pwrite_stream &os,
+                                        const Triple &triple, StringRef symbol,
+                                        uint64_t bytes) {
+  return writeObject(os, triple, symbol, bytes, nullptr);
+}
+
+namespace {
+
+/// A file that is read and written at offsets.
+class PatchedFile {
+public:
+  ~PatchedFile() {
+    if (file != sys::fs::kInvalidFile)
+      sys::fs::closeFile(file);
+  }
+  Error open(StringRef path) {
+    name = path.str();
+    Expected<sys::fs::file_t> opened = sys::fs::openNativeFileForReadWrite(
+        path, sys::fs::CD_OpenExisting, sys::fs::OF_None);
+    if (!opened)
+      return opened.takeError();
+    file = *opened;
+    return Error::success();
+  }
+  template <typename T> Error read(uint64_t offset, T &value) {
+    Expected<size_t> count = sys::fs::readNativeFileSlice(
+        file, {reinterpret_cast<char *>(&value), sizeof(T)}, offset);
+    if (!count)
+      return count.takeError();
+    return *count == sizeof(T) ? Error::success() : broken("is too short");
+  }
+  template <typename T> void write(uint64_t offset, const T &value) {
+    raw_fd_ostream os(file, /*shouldClose=*/false);
+    os.seek(offset);
+    os.write(reinterpret_cast<const char *>(&value), sizeof(T));
+  }
+  /// Our linker's output has a form that this file knows.
+  Error broken(const char *what) const {
+    return createStringError(errc::invalid_argument,
+                             "cannot put weights into '" + name + "': it " +
+                                 what);
+  }
+  std::string name;
+  sys::fs::file_t file = sys::fs::kInvalidFile;
+};
+
+} // namespace
+
+/// Appends `bytes` bytes of `weights` to `linked`, at `offset`.
+static Error appendPayload(PatchedFile &linked, uint64_t offset,
+                           StringRef weights, uint64_t bytes) {
+  Expected<sys::fs::file_t> source = sys::fs::openNativeFileForRead(weights);
+  if (!source)
+    return source.takeError();
+  raw_fd_ostream os(linked.file, /*shouldClose=*/false, /*unbuffered=*/true);
+  os.seek(offset);
+  std::vector<char> buffer(1 << 20);
+  Error error = Error::success();
+  for (uint64_t done = 0; done < bytes && !error && !os.has_error();) {
+    size_t most = std::min<uint64_t>(buffer.size(), bytes - done);
+    Expected<size_t> count = sys::fs::readNativeFileSlice(
+        *source, {buffer.data(), most}, payloadAlign + done);
+    if (!count)
+      error = count.takeError();
+    else if (*count == 0)
+      error = linked.broken("ends early");
+    else {
+      os.write(buffer.data(), *count);
+      done += *count;
+    }
+  }
+  if (!error && os.has_error())
+    error = createStringError(os.error(), "cannot write '" + linked.name +
+                                              "': " + os.error().message());
+  os.clear_error();
+  sys::fs::closeFile(*source);
+  return error;
+}
+
+Error tenon::artifact::fillWeightsRoom(StringRef path, StringRef weights,
+                                       uint64_t bytes) {
+  PatchedFile file;
+  if (Error error = file.open(path))
+    return error;
+  uint64_t size = 0;
+  if (std::error_code code = sys::fs::file_size(path, size))
+    return errorCodeToError(code);
+  ELF::Elf64_Ehdr header;
+  if (Error error = file.read(0, header))
+    return error;
+
+  ELF::Elf64_Shdr room = {};
+  uint64_t roomAt = 0;
+  for (unsigned i = 0; i < header.e_shnum && !roomAt; ++i) {
+    uint64_t at = header.e_shoff + i * sizeof(room);
+    if (Error error = file.read(at, room))
+      return error;
+    if (room.sh_type == ELF::SHT_NOBITS && room.sh_size == bytes &&
+        (room.sh_flags & ELF::SHF_X86_64_LARGE))
+      roomAt = at;
+  }
+  if (!roomAt)
+    return file.broken("has no room for them");
+
+  // A relocatable object has no segments.
+  ELF::Elf64_Phdr segment = {};
+  uint64_t segmentAt = 0;
+  for (unsigned i = 0; i < header.e_phnum && !segmentAt; ++i) {
+    uint64_t at = header.e_phoff + i * sizeof(segment);
+    if (Error error = file.read(at, segment))
+      return error;
+    if (segment.p_type == ELF::PT_LOAD && segment.p_filesz == 0 &&
+        segment.p_vaddr == room.sh_addr && segment.p_memsz == bytes)
+      segmentAt = at;
+  }
+  if (header.e_phnum && !segmentAt)
+    return file.broken("has no segment for them alone");
+
+  // Where a segment begins in memory and in the file must agree.
+  uint64_t align = segmentAt ? segment.p_align : room.sh_addralign;
+  uint64_t offset = alignTo(size, align, room.sh_addr % align);
+  if (Error error = appendPayload(file, offset, weights, bytes))
+    return error;
+  room.sh_type = ELF::SHT_PROGBITS;
+  room.sh_offset = offset;
+  file.write(roomAt, room);
+  if (segmentAt) {
+    segment.p_offset = offset;
+    segment.p_filesz = bytes;
+    file.write(segmentAt, segment);
+  }
   return Error::success();
 }

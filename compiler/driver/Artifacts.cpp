@@ -125,6 +125,14 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
     if (!inputs)
       return inputs.takeError();
     options.objects = std::move(*inputs);
+    if (interface.weightBytes && interface.hasEmbeddedWeights()) {
+      Expected<std::string> weights = model.weightsFile();
+      if (!weights)
+        return weights.takeError();
+      options.weights = *weights;
+      options.weightsSymbol = interface.prefix + "_weights";
+      options.weightBytes = interface.weightBytes;
+    }
     options.triple = model.target.triple();
     options.output = file.str();
     return Error::success();

@@ -9,17 +9,13 @@
 #include "compiler/driver/Interface.h"
 #include "compiler/driver/Selftest.h"
 #include "compiler/driver/Values.h"
-#include "dialects/pack/Pack.h"
 #include "runtime/exe/exe.h"
 
 #include "llvm/Support/Errc.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Target/TargetMachine.h"
 #include "mlir/Pass/PassManager.h"
-
-#include <sys/mman.h>
 
 using namespace llvm;
 using namespace tenon;
@@ -225,20 +221,6 @@ bool Compilation::runStages() {
   return true;
 }
 
-/// Lets go of a mapped file's pages; they come back when they are read. (The C
-/// library's posix_madvise, which MemoryBuffer calls, does nothing.)
-static void releasePages(const MemoryBuffer &buffer) {
-  if (buffer.getBufferKind() != MemoryBuffer::MemoryBuffer_MMap)
-    return;
-  uint64_t page = sys::Process::getPageSizeEstimate();
-  uint64_t begin =
-      alignTo(reinterpret_cast<uintptr_t>(buffer.getBufferStart()), page);
-  uint64_t end =
-      alignDown(reinterpret_cast<uintptr_t>(buffer.getBufferEnd()), page);
-  if (begin < end)
-    madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
-}
-
 /// The rows that the stage "compress" left on the module.
 void Compilation::readReport() {
   auto report = (*module)->getAttrOfType<mlir::ArrayAttr>("pack.report");
@@ -286,10 +268,6 @@ bool Compilation::describe() {
   if (!weights)
     return internal(weights.takeError());
   result->weights = std::move(*weights);
-  result->weights.release = [model = result->model] {
-    for (const onnx::File &file : model->files)
-      releasePages(*file.buffer);
-  };
   program.erase();
 
   bool canEmbed = artifact::canEmbedWeights(result->target.triple());
@@ -496,8 +474,6 @@ Expected<std::vector<std::string>> CompiledModel::linkInputs(Use use) {
     if (!path)
       return path.takeError();
     own.weightDigest = interface.weightDigest;
-    if (interface.hasEmbeddedWeights())
-      inputs.push_back(*path);
   }
   std::string &api = apiFiles[use];
   if (api.empty()) {

@@ -76,8 +76,8 @@ public:
   llvm::Expected<std::string> weightsFile();
   /// What the objects to link are for.
   enum class Use { Library, Executable, Session };
-  /// Paths of the objects to link, weights included if they are embedded. A
-  /// session has none: it maps the file and hands them over.
+  /// Paths of the objects to link, without weights: a session maps their file
+  /// and hands them over.
   llvm::Expected<std::vector<std::string>> linkInputs(Use use);
   /// A folder of files on their way to the linker.
   artifact::ScratchDirectory &scratch() { return *directory; }

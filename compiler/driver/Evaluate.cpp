@@ -69,27 +69,26 @@ JitEvaluator::evaluate(mlir::ModuleOp module) {
   Expected<Weights> weights = Weights::collect(program);
   if (!weights)
     return weights.takeError();
-  std::vector<char> weightBytes = room(weights->totalBytes());
-  {
-    SmallVector<char, 0> bytes;
-    raw_svector_ostream os(bytes);
-    if (Error error = weights->write(os))
-      return std::move(error);
-    std::copy(bytes.begin(), bytes.end(), aligned(weightBytes));
-  }
+  SmallVector<char, 0> weightBytes;
+  weightBytes.reserve(weights->totalBytes() + 128);
+  raw_svector_ostream os(weightBytes);
+  auto address = reinterpret_cast<uintptr_t>(weightBytes.data());
+  os.write_zeros(alignTo(address, 64) - address);
+  char *firstWeight = weightBytes.end();
+  if (Error error = weights->write(os))
+    return std::move(error);
   std::vector<char> slots = room(program.getSlotBytes());
   std::vector<std::vector<char>> outputs;
-  std::vector<uint64_t> sizes;
-  std::vector<void *> bases = {aligned(slots), aligned(weightBytes)};
+  std::vector<void *> bases = {aligned(slots), firstWeight};
   for (mlir::Attribute output : program.getOutputs()) {
     auto type = mlir::cast<mlir::TypeAttr>(
                     mlir::cast<mlir::DictionaryAttr>(output).get("type"))
                     .getValue();
-    sizes.push_back(pack::denseBytes(mlir::cast<mlir::RankedTensorType>(type)));
-    outputs.push_back(room(sizes.back()));
+    // As a user's buffer: no alignment but the type's, nothing behind it.
+    outputs.emplace_back(
+        pack::denseBytes(mlir::cast<mlir::RankedTensorType>(type)));
+    bases.push_back(outputs.back().data());
   }
-  for (std::vector<char> &output : outputs)
-    bases.push_back(aligned(output));
   uint64_t laneBytes = 0;
   if (auto lane = program->getAttrOfType<mlir::IntegerAttr>("lane_bytes"))
     laneBytes = lane.getInt();
@@ -131,10 +130,5 @@ JitEvaluator::evaluate(mlir::ModuleOp module) {
   int64_t none = 0;
   if (run(&lane, &none, bases.data()) != TENON_OK)
     return createStringError("their computation ended in an error");
-  std::vector<std::vector<char>> results;
-  for (auto [output, size] : zip(outputs, sizes)) {
-    const char *data = aligned(output);
-    results.emplace_back(data, data + size);
-  }
-  return results;
+  return outputs;
 }

@@ -21,6 +21,9 @@ static Error mismatch(const char *what, uint64_t offset) {
 Expected<Weights> Weights::collect(rt::ProgramOp program) {
   Weights weights;
   weights.total = program.getWeightBytes();
+  weights.store = &program.getContext()
+                       ->getOrLoadDialect<pack::PackDialect>()
+                       ->getWeights();
   for (auto op : program.getBody().getOps<rt::WeightOp>()) {
     auto type = dyn_cast<RankedTensorType>(op.getType());
     if (!type || !type.hasStaticShape())
@@ -90,9 +93,8 @@ Error Weights::writePiece(const Piece &piece, raw_ostream &os) const {
     owned = denseBytesOf(dense, plain);
     bytes = owned;
   } else if (auto ref = dyn_cast<pack::RefAttr>(piece.value)) {
-    auto *dialect = ref.getContext()->getOrLoadDialect<pack::PackDialect>();
-    Expected<ArrayRef<char>> read = dialect->getWeights().read(
-        ref.getFile(), ref.getOffset(), ref.getBytes());
+    Expected<ArrayRef<char>> read =
+        store->read(ref.getFile(), ref.getOffset(), ref.getBytes());
     if (!read)
       return read.takeError();
     bytes = *read;
@@ -125,13 +127,13 @@ Error Weights::write(raw_ostream &os) const {
       return mismatch("encodes to another size than planned", piece.offset);
     at += piece.bytes;
     held += piece.bytes;
-    if (release && held >= releaseBytes) {
-      release();
+    if (held >= releaseBytes) {
+      store->releasePages();
       held = 0;
     }
   }
   pad(total);
-  if (release)
-    release();
+  if (store)
+    store->releasePages();
   return Error::success();
 }

@@ -5,18 +5,18 @@
 //                                                            #pack.panels<16>>
 //   ──> zeros up to 64, then the panels, read from the mapped file
 //
-// At no time is more than one tensor in memory.
+// At no time is more than one tensor in memory: what was read is let go of.
 //===----------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_DRIVER_WEIGHTS_H
 #define TENON_COMPILER_DRIVER_WEIGHTS_H
 
+#include "dialects/pack/WeightStore.h"
 #include "dialects/rt/Rt.h"
 
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
 
-#include <functional>
 #include <vector>
 
 namespace tenon {
@@ -48,6 +48,8 @@ private:
 
   std::vector<Piece> pieces;
   uint64_t total = 0;
+  /// Of the weights' context.
+  pack::WeightStore *store = nullptr;
 };
 
 } // namespace tenon

@@ -1,6 +1,6 @@
 // Where constants' bytes live: mapped model files, and blobs that the compiler
-// itself made. Nothing is copied; the operating system pages bytes in when an
-// encoder reads them.
+// itself made, the large ones in mapped files as well. Nothing is copied; the
+// operating system pages bytes in when an encoder reads them.
 #ifndef TENON_DIALECTS_PACK_WEIGHTSTORE_H
 #define TENON_DIALECTS_PACK_WEIGHTSTORE_H
 
@@ -17,21 +17,19 @@ namespace tenon::pack {
 
 class WeightStore {
 public:
-  /// Makes `bytes` known as `file`; `owner` keeps them alive.
-  void addFile(llvm::StringRef file, llvm::ArrayRef<char> bytes,
-               std::shared_ptr<void> owner);
+  /// Makes the bytes of `buffer` known as `file`.
+  void addFile(llvm::StringRef file,
+               std::shared_ptr<llvm::MemoryBuffer> buffer);
   /// Takes bytes that no file holds; gives the name to refer to them.
   std::string addBlob(std::vector<char> bytes);
   /// A part of a file. A file not added yet is mapped from disk.
   llvm::Expected<llvm::ArrayRef<char>> read(llvm::StringRef file,
                                             uint64_t offset, uint64_t bytes);
+  /// Lets go of mapped pages; they come back when they are read.
+  void releasePages();
 
 private:
-  struct Source {
-    llvm::ArrayRef<char> bytes;
-    std::shared_ptr<void> owner;
-  };
-  std::map<std::string, Source> sources;
+  std::map<std::string, std::shared_ptr<llvm::MemoryBuffer>> sources;
   unsigned nextBlob = 0;
 };
 

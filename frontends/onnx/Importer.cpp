@@ -500,11 +500,7 @@ Value GraphImporter::materialize(const TensorData &tensor, Location loc) {
         std::vector<char>(tensor.bytes.begin(), tensor.bytes.end()));
   const File &file = model.files[tensor.file];
   auto *dialect = builder.getContext()->getOrLoadDialect<pack::PackDialect>();
-  dialect->getWeights().addFile(
-      file.path,
-      ArrayRef<char>(file.buffer->getBufferStart(),
-                     file.buffer->getBufferSize()),
-      file.buffer);
+  dialect->getWeights().addFile(file.path, file.buffer);
   return pack::ConstantOp::create(
       builder, loc, type,
       pack::RefAttr::get(builder.getContext(), file.path, tensor.offset,

@@ -5,6 +5,7 @@
 //   %y = nn.matmul %x, %s           %y = nn.matmul %x, %s
 #include "passes/model/Passes.h"
 #include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/EquivalenceClasses.h"
 
 namespace tenon::model {
 #define GEN_PASS_DEF_FOLDCONSTANTSPASS
@@ -19,6 +20,10 @@ namespace {
 /// Results up to this size are folded whatever they are made of.
 constexpr uint64_t kSmall = 64 << 10;
 
+/// Operations that share no result are computed apart once they read and give
+/// more than this: all bytes of a computation are in memory.
+constexpr uint64_t kBatch = 64 << 20;
+
 class Folder {
 public:
   Folder(func::FuncOp program, analysis::Evaluator *evaluator)
@@ -31,7 +36,8 @@ private:
   }
   bool foldsAtOnce(Operation *op);
   bool isWorthFolding(Operation *op);
-  LogicalResult evaluate();
+  std::vector<SmallVector<Operation *>> batches();
+  LogicalResult evaluate(ArrayRef<Operation *> gathered);
 
   func::FuncOp program;
   analysis::Evaluator *evaluator;
@@ -114,8 +120,49 @@ bool Folder::isWorthFolding(Operation *op) {
   return bytes <= kSmall || bytes <= 2 * operandBytes || makesWeights(op);
 }
 
-/// One program of all gathered operations gives what others read of them.
-LogicalResult Folder::evaluate() {
+/// Bytes that the computation of `op` reads and gives.
+static uint64_t touchedBytes(Operation *op) {
+  uint64_t bytes =
+      pack::denseBytes(cast<RankedTensorType>(op->getResult(0).getType()));
+  for (Value operand : op->getOperands())
+    if (operand.getDefiningOp<pack::ConstantOp>())
+      bytes += pack::denseBytes(cast<RankedTensorType>(operand.getType()));
+  return bytes;
+}
+
+/// The gathered operations, in order, those that read one another together.
+std::vector<SmallVector<Operation *>> Folder::batches() {
+  llvm::EquivalenceClasses<Operation *> connected;
+  for (Operation *op : gathered) {
+    connected.insert(op);
+    for (Value operand : op->getOperands())
+      if (folded.contains(operand))
+        connected.unionSets(op, operand.getDefiningOp());
+  }
+  llvm::DenseMap<Operation *, uint64_t> bytesOf;
+  for (Operation *op : gathered)
+    bytesOf[connected.getLeaderValue(op)] += touchedBytes(op);
+  llvm::DenseMap<Operation *, size_t> batchOf; // by leader
+  std::vector<SmallVector<Operation *>> result(1);
+  uint64_t held = 0;
+  for (Operation *op : gathered) {
+    Operation *leader = connected.getLeaderValue(op);
+    auto [it, isNew] = batchOf.try_emplace(leader, result.size() - 1);
+    if (isNew) {
+      if (held > 0 && held + bytesOf[leader] > kBatch) {
+        result.emplace_back();
+        held = 0;
+        it->second = result.size() - 1;
+      }
+      held += bytesOf[leader];
+    }
+    result[it->second].push_back(op);
+  }
+  return result;
+}
+
+/// One program of these operations gives what others read of them.
+LogicalResult Folder::evaluate(ArrayRef<Operation *> gathered) {
   SmallVector<Value> frontier;
   llvm::DenseSet<Operation *> inside(gathered.begin(), gathered.end());
   for (Operation *op : gathered)
@@ -174,7 +221,12 @@ LogicalResult Folder::run() {
       gathered.push_back(&op);
     }
   }
-  return gathered.empty() ? success() : evaluate();
+  if (gathered.empty())
+    return success();
+  for (ArrayRef<Operation *> batch : batches())
+    if (failed(evaluate(batch)))
+      return failure();
+  return success();
 }
 
 struct FoldConstantsPass
