@@ -15,6 +15,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   compile      test/e2e/compile_test.py (same bytes, digests, whole files)
   objects      test/e2e/objects_test.py (every target: symbols, sizes, headers)
   program      test/e2e/program_test.py (good and bad arguments and inputs)
+  images       test/e2e/images_test.py (PNG and JPEG in, labels out)
   cli          test/e2e/cli_test.py (options, messages, exit codes)
   fuzz         test/e2e/fuzz_test.py (broken models are refused)
   random       test/e2e/random_test.py (random valid graphs, onnxruntime)
@@ -194,7 +195,7 @@ def suites(build, suite, whole):
     yield "cli", [sys.executable, "test/e2e/cli_test.py", "--build", build]
     yield "fuzz", [sys.executable, "test/e2e/fuzz_test.py", "--build", build,
                    "--suite", suite]
-    for name in ("compile", "objects", "program"):
+    for name in ("compile", "objects", "program", "images"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
     for name in ("random", "quant", "scan", "control", "contrib", "sizes",
                  "gpu"):

@@ -25,6 +25,10 @@ static constexpr OptionRow frontRows[] = {
     {"--trace", Takes::Value, "FILE.json", "times of the steps"},
     {"--dump", Takes::Value, "DIR|FILE.npz", "write all outputs"},
     {"--out", Takes::Value, "NAME=FILE.npy", "write one output"},
+    {"--preprocess", Takes::Value, "resize=256,crop=224,..",
+     "what happens to images; also mean, std, range, color, layout"},
+    {"--top", Takes::Value, "K", "the K largest values of each output"},
+    {"--labels", Takes::Value, "FILE", "their names, one a line"},
     {"--json", Takes::Nothing, "", "print everything as JSON"},
     {"--selftest", Takes::Nothing, "", "compare with the digest of a compile"},
 };
@@ -32,12 +36,15 @@ static constexpr OptionRow frontRows[] = {
 static constexpr CommandHelp help = {
     "run MODEL|ARTIFACT [NAME=VALUE ...] [options]",
     "Runs a model, or an artifact: a program, a .so, or the folder with them.\n"
-    "Inputs are NAME=FILE.npy, FILE.npz:KEY, random:SEED, zeros, const:3 or\n"
-    "1,2,3. A second --dim NAME=N chooses a size within bounds LO..HI.",
+    "Inputs are NAME=FILE.npy, FILE.npz:KEY, FILE.png, FILE.jpg, random:SEED,\n"
+    "zeros, const:3 or 1,2,3. A second --dim NAME=N chooses a size within bounds LO..HI.",
     "  tenonc run net.onnx x=x.npy --dump=out\n"
     "  tenonc run bert.onnx --dim seq=1..512 --dim seq=17 --json\n"
     "  tenonc run net.onnx x=random:7 --bench=5 --threads=1\n"
-    "  tenonc run net/net.so --selftest\n"};
+    "  tenonc run net/net.so --selftest\n"
+    "  tenonc run resnet.onnx x=cat.jpg --labels=imagenet.txt \\\n"
+    "    --preprocess=resize=256,crop=224,mean=0.485:0.456:0.406,"
+    "std=0.229:0.224:0.225\n"};
 
 static int runFront(const LoadedModel &model, StringRef name,
                     ArrayRef<std::string> rest) {

@@ -2,7 +2,7 @@
  * reads inputs, runs the model and shows outputs. Unlike the core it may
  * allocate and print; it needs a C library and nothing else.
  *
- *   main ─> options ─> inputs (npy, npz, random) ─> session ─> outputs, bench,
+ *   main ─> options ─> inputs (npy, npz, images) ─> session ─> outputs, bench,
  *           trace, selftest
  */
 #ifndef TENON_EXE_EXE_H
@@ -141,6 +141,39 @@ bool tenon_npz_write(const char *path, const tenon_array *arrays,
                      const char *const *names, size_t count,
                      tenon_message *message);
 
+/*===-- images -----------------------------------------------------------===*/
+
+typedef struct tenon_image {
+  int32_t width, height;
+  uint8_t *pixels; /* rows of pixels of channels */
+} tenon_image;
+
+/* Decodes a PNG or JPEG image into 1 (gray) or 3 (RGB) channels. */
+bool tenon_image_decode(const uint8_t *bytes, size_t size, int channels,
+                        tenon_image *image, tenon_message *message);
+void tenon_image_free(tenon_image *image);
+
+/* What --preprocess says; sizes are height and width, 0 where not given. */
+typedef struct tenon_preprocess {
+  int32_t resize[2]; /* one size: of the shorter side */
+  int32_t crop[2];
+  double range; /* the value of full brightness; 0: 1 for floats, 255 for u8 */
+  double mean[3], std[3];
+  bool normalized; /* mean or std were given */
+  bool bgr;
+  enum { TENON_ANY_LAYOUT, TENON_NCHW, TENON_NHWC } layout;
+} tenon_preprocess;
+
+/* Reads "resize=256,crop=224,mean=0.485:0.456:0.406" over what there is. */
+bool tenon_parse_preprocess(tenon_preprocess *preprocess, const char *text,
+                            tenon_message *message);
+
+/* An image file as the tensor that the model wants, of the image's size where
+ * nothing says another. */
+bool tenon_read_image(const tenon_preprocess *preprocess, const uint8_t *bytes,
+                      size_t size, const tenon_tensor_info *wanted,
+                      tenon_array *array, tenon_message *message);
+
 /*===-- what a run needs -------------------------------------------------===*/
 
 typedef struct tenon_options {
@@ -149,6 +182,9 @@ typedef struct tenon_options {
   int32_t threads;
   const char *trace;         /* file, or null */
   const char *dump;          /* directory or .npz, or null */
+  const char *labels;        /* file, or null */
+  int32_t top;               /* classes to show; 0: whole outputs */
+  tenon_preprocess preprocess;
   const char *const *dims;   /* NAME=N */
   const char *const *outs;   /* NAME=FILE.npy */
   const char *const *inputs; /* NAME=SPEC */
@@ -249,6 +285,9 @@ void tenon_print_json_string(void *stream, const char *text);
 
 void tenon_print_outputs(const tenon_model_info *info,
                          const tenon_values *values, bool json);
+/* The largest values of each output in place of all of them. */
+bool tenon_print_top(const tenon_model_info *info, const tenon_values *values,
+                     const tenon_options *options, tenon_message *message);
 /* Are all --out NAME=FILE meant for outputs there are? Asked before the run. */
 bool tenon_check_outs(const tenon_model_info *info,
                       const tenon_options *options, tenon_message *message);

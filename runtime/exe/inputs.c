@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Who decided a symbol, so that a contradiction names both sides. */
 typedef struct binding {
@@ -19,6 +20,7 @@ typedef struct binder {
   tenon_values *values;
   binding *bindings;
   const char **specs;
+  const tenon_preprocess *preprocess;
   tenon_message *message;
 } binder;
 
@@ -114,9 +116,18 @@ static const char *npz_key(const char *spec) {
   return at + 4;
 }
 
+static bool ends_with(const char *spec, const char *suffix) {
+  size_t length = strlen(spec), tail = strlen(suffix);
+  return length > tail && !strcasecmp(spec + length - tail, suffix);
+}
+
+static bool is_image(const char *spec) {
+  return ends_with(spec, ".png") || ends_with(spec, ".jpg") ||
+         ends_with(spec, ".jpeg");
+}
+
 static bool is_file(const char *spec) {
-  size_t length = strlen(spec);
-  return npz_key(spec) || (length > 4 && !strcmp(spec + length - 4, ".npy"));
+  return npz_key(spec) || ends_with(spec, ".npy") || is_image(spec);
 }
 
 static bool read_input(binder *b, int32_t i, const char *spec) {
@@ -138,8 +149,12 @@ static bool read_input(binder *b, int32_t i, const char *spec) {
   if (key)
     read = tenon_npz_find(bytes, size, *key ? key + 1 : wanted->name, &image,
                           &image_size, &reason);
-  read = read && tenon_npy_decode(image, image_size, wanted->type,
-                                  &b->values->inputs[i], &reason);
+  if (!key && is_image(spec))
+    read = tenon_read_image(b->preprocess, bytes, size, wanted,
+                            &b->values->inputs[i], &reason);
+  else
+    read = read && tenon_npy_decode(image, image_size, wanted->type,
+                                    &b->values->inputs[i], &reason);
   free(bytes);
   if (!read)
     return tenon_refuse(b->message, "input '%s': cannot use '%s': %.700s",
@@ -291,7 +306,7 @@ static bool bind_all(binder *b, const tenon_options *options) {
 
 bool tenon_bind_inputs(tenon_values *values, const tenon_model_info *info,
                        const tenon_options *options, tenon_message *message) {
-  binder b = {info, values, NULL, NULL, message};
+  binder b = {info, values, NULL, NULL, &options->preprocess, message};
   b.bindings = calloc((size_t)info->symbol_count + 1, sizeof(*b.bindings));
   b.specs = calloc((size_t)info->input_count + 1, sizeof(*b.specs));
   bool bound = b.bindings && b.specs ? bind_all(&b, options)
@@ -303,7 +318,7 @@ bool tenon_bind_inputs(tenon_values *values, const tenon_model_info *info,
 
 bool tenon_bind_selftest(tenon_values *values, const tenon_model_info *info,
                          tenon_message *message) {
-  binder b = {info, values, NULL, NULL, message};
+  binder b = {info, values, NULL, NULL, NULL, message};
   for (int32_t s = 0; s < info->symbol_count; ++s)
     values->symbols[s] = within(&info->symbols[s], 16);
   for (int32_t i = 0; i < info->input_count; ++i) {

@@ -80,6 +80,9 @@ static int work(const tenon_model_info *info, const char *self,
   if (options->bench)
     return tenon_bench(session, values, options, &message) ? TENON_EXIT_OK
                                                            : refused(&message);
+  if (options->top)
+    return tenon_print_top(info, values, options, &message) ? TENON_EXIT_OK
+                                                            : refused(&message);
   if (options->json || (!options->dump && !options->out_count))
     tenon_print_outputs(info, values, options->json);
   return TENON_EXIT_OK;

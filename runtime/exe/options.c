@@ -9,11 +9,13 @@
 enum value_use { no_value, needs_value, may_have_value };
 
 static const char *const names[] = {
-    "--help",    "--describe", "--selftest", "--json", "--bench",
-    "--threads", "--trace",    "--dump",     "--dim",  "--out"};
+    "--help",  "--describe", "--selftest",   "--json", "--bench",
+    "--threads", "--trace",  "--dump",       "--dim",  "--out",
+    "--top",   "--labels",   "--preprocess"};
 static const enum value_use uses[] = {
     no_value,    no_value,    no_value,    no_value,    may_have_value,
-    needs_value, needs_value, needs_value, needs_value, needs_value};
+    needs_value, needs_value, needs_value, needs_value, needs_value,
+    needs_value, needs_value, needs_value};
 enum { name_count = sizeof(names) / sizeof(names[0]) };
 
 static bool set_option(tenon_options *o, int which, const char *value,
@@ -45,6 +47,15 @@ static bool set_option(tenon_options *o, int which, const char *value,
   }
   case 6: o->trace = value; return true;
   case 7: o->dump = value; return true;
+  case 10: {
+    long top = strtol(value, &end, 10);
+    if (end == value || *end || top < 1 || top > 1000)
+      return tenon_refuse(message, "--top takes 1 to 1000, not '%s'", value);
+    o->top = (int32_t)top;
+    return true;
+  }
+  case 11: o->labels = value; return true;
+  case 12: return tenon_parse_preprocess(&o->preprocess, value, message);
   default: break;
   }
   /* clang-format on */
@@ -69,6 +80,8 @@ bool tenon_parse_options(tenon_options *o, int argc, char **argv,
                          tenon_message *message) {
   size_t room = argc > 0 ? (size_t)argc : 1;
   *o = (tenon_options){.bench_seconds = 2, .threads = 0};
+  for (int c = 0; c < 3; ++c)
+    o->preprocess.std[c] = 1;
   o->storage = calloc(3 * room, sizeof(char *));
   if (!o->storage)
     return tenon_refuse(message, "no memory");
@@ -117,6 +130,8 @@ bool tenon_parse_options(tenon_options *o, int argc, char **argv,
     if (!set_option(o, which, value, message))
       return false;
   }
+  if (o->labels && !o->top)
+    o->top = 5;
   return true;
 }
 
@@ -128,6 +143,7 @@ void tenon_print_help(const tenon_model_info *info, const char *program) {
          "inputs\n"
          "  NAME=FILE.npy        a NumPy array\n"
          "  NAME=FILE.npz:KEY    one array of an uncompressed archive\n"
+         "  NAME=FILE.png|.jpg   an image; see --preprocess\n"
          "  NAME=random:SEED     the same values on every machine\n"
          "  NAME=zeros           zeros\n"
          "  NAME=const:3         one value everywhere\n"
@@ -140,6 +156,13 @@ void tenon_print_help(const tenon_model_info *info, const char *program) {
          "  --dump=DIR           write every output as DIR/NAME.npy\n"
          "  --dump=FILE.npz      write all outputs into one archive\n"
          "  --out NAME=FILE.npy  write one output\n"
+         "  --preprocess=resize=256,crop=224,mean=0.485:0.456:0.406,\\\n"
+         "      std=0.229:0.224:0.225,range=1,color=rgb,layout=nchw\n"
+         "                       what happens to images, in this order; any of\n"
+         "                       these; sizes N or HEIGHTxWIDTH; without resize\n"
+         "                       and crop: to the input's size, values 0..1\n"
+         "  --top=K              the K largest values of each output\n"
+         "  --labels=FILE        their names, one a line; --top is 5 then\n"
          "  --json               print everything as JSON\n"
          "  --bench[=SECONDS]    measure the time of a run\n"
          "  --trace=FILE.json    write the steps' times for a trace viewer\n"
