@@ -67,6 +67,13 @@ write(Builder &builder, const EncodedTensor &tensor) {
                                  tensor.bitsPerWeight);
 }
 
+static flatbuffers::Offset<fb::Level> write(Builder &builder,
+                                            const Level &level) {
+  auto cpu = builder.CreateString(level.cpu);
+  auto prefix = builder.CreateString(level.prefix);
+  return fb::CreateLevel(builder, cpu, level.cpuFeatures, prefix);
+}
+
 template <typename T, typename Item>
 static Table<T> writeAll(Builder &builder, const std::vector<Item> &items) {
   std::vector<flatbuffers::Offset<T>> offsets;
@@ -89,12 +96,13 @@ std::string tenon::artifact::writeManifest(const ModelInterface &model) {
   auto slots = writeAll<fb::Slot>(builder, model.slots);
   auto encodings = writeAll<fb::EncodedTensor>(builder, model.encodings);
   auto found = writeAll<fb::Symbol>(builder, model.found);
+  auto levels = writeAll<fb::Level>(builder, model.levels);
   auto root = fb::CreateModel(
       builder, schemaVersion, TENON_ABI_VERSION, prefix, name, triple, cpu,
       model.cpuFeatures, inputs, outputs, symbols, model.slotBytes,
       model.laneBytes, model.weightBytes, model.weightDigest, weightFile,
       model.selftestSeed, model.selftestDigest, steps, slots, encodings,
-      found);
+      found, levels);
   fb::FinishModelBuffer(builder, root);
   return std::string(reinterpret_cast<const char *>(builder.GetBufferPointer()),
                      builder.GetSize());
@@ -139,6 +147,10 @@ static void read(const fb::Step *step, Step &result) {
 static void read(const fb::Slot *slot, Slot &result) {
   result = {read(slot->name()), slot->offset(), slot->bytes(),
             slot->first_step(), slot->last_step()};
+}
+
+static void read(const fb::Level *level, Level &result) {
+  result = {read(level->cpu()), level->cpu_features(), read(level->prefix())};
 }
 
 static void read(const fb::EncodedTensor *tensor, EncodedTensor &result) {
@@ -210,6 +222,7 @@ Expected<ModelInterface> tenon::artifact::readManifest(StringRef bytes) {
   readAll(root->slots(), model.slots);
   readAll(root->encodings(), model.encodings);
   readAll(root->found(), model.found);
+  readAll(root->levels(), model.levels);
   if (Error error = checkDimKinds(model.inputs))
     return error;
   if (Error error = checkDimKinds(model.outputs))
@@ -272,6 +285,14 @@ void tenon::artifact::writeManifestJson(const ModelInterface &model,
     os.attribute("triple", json::fixUTF8(model.triple));
     os.attribute("cpu", json::fixUTF8(model.cpu));
     os.attribute("cpu_features", model.cpuFeatures);
+    os.attributeArray("levels", [&] {
+      for (const Level &level : model.levels)
+        os.object([&] {
+          os.attribute("cpu", json::fixUTF8(level.cpu));
+          os.attribute("cpu_features", level.cpuFeatures);
+          os.attribute("prefix", json::fixUTF8(level.prefix));
+        });
+    });
     os.attributeArray("inputs", [&] {
       for (const Tensor &tensor : model.inputs)
         writeTensor(os, model, tensor);

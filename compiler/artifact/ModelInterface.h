@@ -80,6 +80,14 @@ struct EncodedTensor {
   double bitsPerWeight = 0;
 };
 
+/// The code once more, for CPUs that have more features.
+struct Level {
+  std::string cpu;
+  uint32_t cpuFeatures = 0;
+  /// Begins the names of its functions.
+  std::string prefix;
+};
+
 struct ModelInterface {
   /// Begins every public symbol: a C identifier.
   std::string prefix;
@@ -103,6 +111,8 @@ struct ModelInterface {
   uint64_t selftestDigest = 0;
   /// Bits of `tenon_cpu_feature`.
   uint32_t cpuFeatures = 0;
+  /// Above that, best first.
+  std::vector<Level> levels;
   /// "vulkan": steps run on a GPU through the loader of this name; empty: on
   /// the CPU.
   std::string device;

@@ -53,6 +53,7 @@ private:
   Constant *stepNames();
   Constant *weights();
   Constant *device();
+  Constant *levels();
   Function *hidden(const Twine &name, FunctionType *type);
 
   /// Begins the public function <prefix>_<name>.
@@ -174,6 +175,21 @@ Constant *ApiBuilder::device() {
                             model.prefix + "_device");
 }
 
+Constant *ApiBuilder::levels() {
+  SmallVector<Constant *> elements;
+  auto *type = FunctionType::get(i32, {pointer, pointer, pointer}, false);
+  for (const Level &level : model.levels) {
+    Function *program =
+        Function::Create(type, GlobalValue::ExternalLinkage,
+                         level.prefix + "_program", module);
+    program->setVisibility(GlobalValue::HiddenVisibility);
+    program->setDSOLocal(true);
+    elements.push_back(ConstantStruct::getAnon(
+        {integer(i32, level.cpuFeatures), program}));
+  }
+  return table(elements, "levels");
+}
+
 Function *ApiBuilder::hidden(const Twine &name, FunctionType *type) {
   std::string full = (model.prefix + "_" + name).str();
   Function *function = module.getFunction(full);
@@ -220,8 +236,10 @@ void ApiBuilder::addInfo() {
                             ? null()
                             : hidden("output_bounds", sizes),
                         program,
-                        device()};
-  static_assert(TENON_ABI_VERSION == 3, "follow abi.h here");
+                        device(),
+                        levels(),
+                        integer(i32, model.levels.size())};
+  static_assert(TENON_ABI_VERSION == 4, "follow abi.h here");
   Constant *value = ConstantStruct::getAnon(fields);
   info = new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                             GlobalValue::ExternalLinkage, value,

@@ -101,7 +101,8 @@ static void setTarget(Module &module, const ResolvedTarget &target) {
 
 Expected<GeneratedCode> GeneratedCode::translate(mlir::ModuleOp op,
                                                  const ResolvedTarget &target,
-                                                 StringRef prefix) {
+                                                 StringRef prefix,
+                                                 StringRef runtimePrefix) {
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
   if (!machine)
     return machine.takeError();
@@ -115,7 +116,8 @@ Expected<GeneratedCode> GeneratedCode::translate(mlir::ModuleOp op,
   module->setDataLayout((*machine)->createDataLayout());
   module->setModuleIdentifier(prefix);
   module->setSourceFileName(prefix);
-  artifact::renameRuntimeSymbols(*module, prefix);
+  artifact::renameRuntimeSymbols(
+      *module, runtimePrefix.empty() ? prefix : runtimePrefix);
   setTarget(*module, target);
 
   GeneratedCode code;

@@ -43,10 +43,11 @@ enum class CodeKind { Object, Assembly, LLVM };
 class GeneratedCode {
 public:
   /// Translates `module`, which holds llvm ops only. `prefix` begins the names
-  /// of all functions that other objects see.
-  static llvm::Expected<GeneratedCode> translate(mlir::ModuleOp module,
-                                                 const ResolvedTarget &target,
-                                                 llvm::StringRef prefix);
+  /// of all functions that other objects see, `runtimePrefix` those of the
+  /// runtime's; empty: the same.
+  static llvm::Expected<GeneratedCode>
+  translate(mlir::ModuleOp module, const ResolvedTarget &target,
+            llvm::StringRef prefix, llvm::StringRef runtimePrefix = "");
 
   /// The object files, in the order of linking.
   llvm::Expected<std::vector<ObjectFile>> compile(unsigned threads) const;

@@ -183,6 +183,12 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
   case Emit::Asm:
   case Emit::Ptx:
   case Emit::LLVM: {
+    if (!interface.levels.empty())
+      return createStringError(
+          errc::not_supported,
+          "--emit=" + rowOf(kind).name.str() +
+              " shows the code of one CPU, found " + interface.cpu +
+              ": name one with --mcpu");
     Expected<std::string> text = model.code.print(
         kind == Emit::LLVM ? CodeKind::LLVM : CodeKind::Assembly);
     if (!text)

@@ -55,6 +55,7 @@ private:
   bool describe();
   bool generate();
   bool checkCalls();
+  bool addLevels();
   bool addDigest();
   bool isLast(StringRef stage);
 
@@ -76,18 +77,27 @@ private:
   /// The program before it is lowered, where this machine cannot run the
   /// target's code.
   mlir::OwningOpRef<mlir::ModuleOp> portable;
+  /// Further CPU levels, least first, and the program for each, not yet
+  /// lowered.
+  std::vector<std::pair<ResolvedTarget, mlir::OwningOpRef<mlir::ModuleOp>>>
+      levels;
   std::string prefix;
+  /// Begins the runtime's names; a level's own prefix begins with it.
+  std::string runtimePrefix;
 };
 
 } // namespace tenon
 
 std::unique_ptr<CompiledModel> Compilation::run() {
-  Expected<ResolvedTarget> target = resolveTarget(options.target, options.cpu);
-  if (!target) {
-    refuse(target.takeError());
+  Expected<std::vector<ResolvedTarget>> targets =
+      resolveTargets(options.target, options.cpu);
+  if (!targets) {
+    refuse(targets.takeError());
     return nullptr;
   }
-  result->target = std::move(*target);
+  result->target = targets->front();
+  for (ResolvedTarget &target : MutableArrayRef(*targets).drop_front())
+    levels.emplace_back(std::move(target), nullptr);
 
   mlir::DialectRegistry registry;
   registerTenonDialects(registry);
@@ -110,7 +120,7 @@ std::unique_ptr<CompiledModel> Compilation::run() {
     return std::move(result);
   if (!describe())
     return nullptr;
-  if (!options.analyzeOnly && !(generate() && addDigest()))
+  if (!options.analyzeOnly && !(generate() && addLevels() && addDigest()))
     return nullptr;
   failure = Failure::None;
   return std::move(result);
@@ -135,6 +145,7 @@ bool Compilation::load() {
   prefix = options.prefix.empty() ? artifact::makePrefix(stem) : options.prefix;
   if (Error error = artifact::verifyPrefix(prefix))
     return refuse(std::move(error));
+  runtimePrefix = prefix;
   onnx::LoadOptions load;
   load.hasTranslator = onnx::hasTranslator;
   Expected<onnx::Model> model =
@@ -207,6 +218,9 @@ bool Compilation::runStages() {
         options.stopAfter.empty() && !runsOnHost(result->target) &&
         result->target.options.device.empty())
       portable = mlir::cast<mlir::ModuleOp>((*module)->clone());
+    if (stage == "lower" && !options.analyzeOnly && options.stopAfter.empty())
+      for (auto &[target, program] : levels)
+        program = mlir::cast<mlir::ModuleOp>((*module)->clone());
     if (!runStage(stage))
       return false;
     if (stage == "compress")
@@ -292,7 +306,7 @@ bool Compilation::generate() {
   result->directory.emplace(std::move(*directory));
 
   Expected<GeneratedCode> code =
-      GeneratedCode::translate(*module, result->target, prefix);
+      GeneratedCode::translate(*module, result->target, prefix, runtimePrefix);
   // The IR is large; from here on only code and weights matter.
   module = nullptr;
   if (!code)
@@ -313,7 +327,7 @@ bool Compilation::generate() {
 /// have; names the first node whose kernel does.
 bool Compilation::checkCalls() {
   Expected<std::vector<ForeignCall>> calls =
-      findForeignCalls(result->objects, prefix);
+      findForeignCalls(result->objects, runtimePrefix);
   if (!calls)
     return internal(calls.takeError());
   for (const ForeignCall &call : *calls) {
@@ -331,6 +345,42 @@ bool Compilation::checkCalls() {
             "operation need another --mcpu or --target"));
   }
   return calls->empty();
+}
+
+/// The same scheduled program for each further level: only tiles and code
+/// differ, so weights and names are those of the least.
+bool Compilation::addLevels() {
+  artifact::ModelInterface &interface = result->interface;
+  for (auto &[target, program] : levels) {
+    Compilation here(options, diagnostics);
+    here.prefix =
+        prefix + "_" + artifact::makePrefix(target.display);
+    here.runtimePrefix = prefix;
+    here.module = std::move(program);
+    here.result->target = target;
+    here.result->model = result->model;
+    if (!here.runStage("lower") || !here.describe() || !here.generate()) {
+      failure = here.failure;
+      return false;
+    }
+    const artifact::ModelInterface &own = here.result->interface;
+    if (!here.result->weights.equals(result->weights) ||
+        own.steps.size() != interface.steps.size())
+      return internal(createStringError("'" + target.display +
+                                        "' wants other weights or steps than "
+                                        "'" + result->target.display + "'"));
+    // One arena serves all.
+    interface.slotBytes = std::max(interface.slotBytes, own.slotBytes);
+    interface.laneBytes = std::max(interface.laneBytes, own.laneBytes);
+    interface.levels.insert(interface.levels.begin(),
+                            {target.display, own.cpuFeatures, here.prefix});
+    interface.cpu += ", " + target.display;
+    for (ObjectFile &object : here.result->objects)
+      result->objects.push_back(std::move(object));
+  }
+  if (!levels.empty())
+    result->target.display = interface.cpu;
+  return true;
 }
 
 /// The digest of a run on this machine. Outputs have the same bits everywhere,
@@ -351,7 +401,7 @@ bool Compilation::addDigest() {
     return true;
   }
   Compilation here(options, diagnostics);
-  here.prefix = prefix;
+  here.prefix = here.runtimePrefix = prefix;
   here.module = std::move(portable);
   here.result->target = std::move(*host);
   here.result->model = result->model;

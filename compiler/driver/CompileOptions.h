@@ -42,6 +42,7 @@ struct CompileOptions {
   /// LLVM triple or one of `tenonc targets`; empty: the host.
   std::string target;
   /// A CPU's name or "native"; empty: native, or the target's usual one.
+  /// Several x86 levels have commas between.
   std::string cpu;
 
   /// Bounds by dimension name, shapes by input name.

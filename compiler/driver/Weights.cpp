@@ -46,6 +46,14 @@ Expected<Weights> Weights::collect(rt::ProgramOp program) {
   return weights;
 }
 
+bool Weights::equals(const Weights &other) const {
+  return total == other.total &&
+         llvm::equal(pieces, other.pieces, [](const Piece &a, const Piece &b) {
+           return a.offset == b.offset && a.bytes == b.bytes &&
+                  a.value == b.value && a.type == b.type;
+         });
+}
+
 static RankedTensorType withoutEncoding(RankedTensorType type) {
   return RankedTensorType::get(type.getShape(), type.getElementType());
 }

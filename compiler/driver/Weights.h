@@ -33,8 +33,8 @@ public:
 
   uint64_t totalBytes() const { return total; }
 
-  /// Called after every few dozen megabytes, to let go of mapped pages.
-  std::function<void()> release;
+  /// Do both write the same bytes?
+  bool equals(const Weights &other) const;
 
 private:
   struct Piece {

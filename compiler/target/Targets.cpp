@@ -419,6 +419,50 @@ Expected<ResolvedTarget> tenon::resolveTarget(StringRef name, StringRef cpu) {
                     false);
 }
 
+Expected<std::vector<ResolvedTarget>>
+tenon::resolveTargets(StringRef name, StringRef cpus) {
+  SmallVector<StringRef> names;
+  cpus.split(names, ',');
+  std::vector<ResolvedTarget> targets;
+  for (StringRef cpu : names) {
+    if (cpu.empty() && names.size() > 1)
+      return createStringError("--mcpu=" + cpus +
+                               ": expected CPUs with one comma between");
+    Expected<ResolvedTarget> target = resolveTarget(name, cpu);
+    if (!target)
+      return target.takeError();
+    targets.push_back(std::move(*target));
+  }
+  if (targets.size() == 1)
+    return targets;
+  stable_sort(targets, [](const ResolvedTarget &a, const ResolvedTarget &b) {
+    return popcount(a.cpuFeatures) < popcount(b.cpuFeatures);
+  });
+  auto refuse = [&](const Twine &why) {
+    return createStringError(errc::not_supported,
+                             "--mcpu=" + cpus + ": " + why);
+  };
+  const ResolvedTarget &least = targets.front();
+  if (!least.triple().isX86() || !least.options.device.empty())
+    return refuse("several CPUs in one artifact are x86 levels; compile once "
+                  "for each of them");
+  // Without fused multiply-add other bits come out.
+  if ((least.cpuFeatures & v3) != v3)
+    return refuse("'" + least.options.cpu +
+                  "' has no fused multiply-add, so its results would differ; "
+                  "expected x86-64-v3 or higher levels");
+  for (size_t i = 1; i < targets.size(); ++i) {
+    if (least.cpuFeatures & ~targets[i].cpuFeatures)
+      return refuse("'" + targets[i].display + "' lacks features of '" +
+                    least.display + "'; name a level that all have");
+    if (targets[i - 1].cpuFeatures == targets[i].cpuFeatures)
+      return refuse("'" + targets[i - 1].display + "' and '" +
+                    targets[i].display +
+                    "' run on the same CPUs; name one of them");
+  }
+  return targets;
+}
+
 bool tenon::runsOnHost(const ResolvedTarget &target) {
   Triple triple = target.triple(), host = hostTriple();
   if (triple.getArch() != host.getArch() || triple.getOS() != host.getOS() ||

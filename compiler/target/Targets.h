@@ -19,6 +19,7 @@
 #include "llvm/TargetParser/Triple.h"
 
 #include <string>
+#include <vector>
 
 namespace tenon {
 
@@ -40,6 +41,11 @@ struct ResolvedTarget {
 /// target's usual CPU.
 llvm::Expected<ResolvedTarget> resolveTarget(llvm::StringRef triple,
                                              llvm::StringRef cpu);
+
+/// The targets for `--target` and a `--mcpu` that may name several x86 levels
+/// with commas between; the least first, which every CPU needs.
+llvm::Expected<std::vector<ResolvedTarget>>
+resolveTargets(llvm::StringRef triple, llvm::StringRef cpus);
 
 /// True if code for `target` can run in this process.
 bool runsOnHost(const ResolvedTarget &target);

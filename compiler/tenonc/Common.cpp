@@ -11,8 +11,9 @@ using namespace tenon;
 
 static constexpr OptionRow rows[] = {
     {"--target", Takes::Value, "TRIPLE", "default: this machine's system"},
-    {"--mcpu", Takes::Value, "NAME|native",
-     "default: this machine's CPU; `tenonc targets` lists names"},
+    {"--mcpu", Takes::Value, "NAME|native|A,B",
+     "default: this machine's CPU; `tenonc targets` lists names; several x86 "
+     "levels go into one artifact, which chooses when it starts"},
     {"--dim", Takes::Value, "NAME=N|LO..HI",
      "the size, or its bounds, of an open dimension"},
     {"--bound", Takes::Value, "NODE=N",
@@ -142,9 +143,10 @@ std::optional<int> tenon::readCompileOptions(const Arguments &arguments,
   options.target = arguments.get("--target").str();
   options.cpu = arguments.get("--mcpu").str();
   // Names that do not exist are the command line's fault, not the model's.
-  Expected<ResolvedTarget> target = resolveTarget(options.target, options.cpu);
-  if (!target)
-    return usage(toString(target.takeError()), "compile");
+  Expected<std::vector<ResolvedTarget>> targets =
+      resolveTargets(options.target, options.cpu);
+  if (!targets)
+    return usage(toString(targets.takeError()), "compile");
   options.prefix = arguments.get("--prefix").str();
   options.report = arguments.get("--report").str();
   options.threads = std::max(1u, std::thread::hardware_concurrency());

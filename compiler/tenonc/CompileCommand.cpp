@@ -34,6 +34,7 @@ static constexpr CommandHelp help = {
     "  tenonc compile net.onnx -o build --emit=lib,header --prefix=net\n"
     "  tenonc compile bert.onnx --dim batch=1 --dim seq=1..512\n"
     "  tenonc compile net.onnx --shape x=1x3x48x192 --mcpu=x86-64-v3\n"
+    "  tenonc compile net.onnx --mcpu=x86-64-v3,x86-64-v4\n"
     "  tenonc compile net.onnx --stop-after=schedule\n"};
 
 static std::optional<int> readEmits(const Arguments &arguments,

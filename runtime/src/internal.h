@@ -62,6 +62,9 @@ struct tenon_model {
   int64_t *found; /* sizes that the run finds */
   tenon_index failed_step;
   void *device; /* the loader's state */
+  /* The program of the level that this CPU has. */
+  tenon_status (*program)(tenon_model *model, const int64_t *symbols,
+                          void *const *bases);
   /* The job of the own pool; written before `go`, read after it. */
   void (*body)(void *context, tenon_index i); /* null: end the thread */
   void *context;

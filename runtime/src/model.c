@@ -104,6 +104,16 @@ static void init_lanes(tenon_model *model, unsigned char *scratch) {
   }
 }
 
+static void choose_level(tenon_model *model) {
+  const tenon_model_info *info = model->info;
+  model->program = info->program;
+  for (int32_t i = 0; i < info->level_count; ++i)
+    if (!tenon_cpu_missing(info->levels[i].cpu_features)) {
+      model->program = info->levels[i].program;
+      return;
+    }
+}
+
 tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
                         void *arena, size_t bytes, const tenon_hooks *hooks) {
   if (!model)
@@ -146,6 +156,7 @@ tenon_status tenon_init(tenon_model **model, const tenon_model_info *info,
   /* Weights are never written; `bases` is not const because outputs are. */
   self->bases[1] = (void *)(uintptr_t)weights;
   init_lanes(self, base + at.scratch);
+  choose_level(self);
   self->device = NULL;
   if (info->device) {
     /* No step runs on the lanes, so they need no threads. */
@@ -222,7 +233,7 @@ tenon_status tenon_run(tenon_model *model, const int64_t *symbols,
   if (info->device)
     return run_on_device(model, symbols);
   uintptr_t old = tenon_set_float();
-  status = info->program(model, symbols, model->bases);
+  status = model->program(model, symbols, model->bases);
   tenon_restore_float(old);
   return status;
 }

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from support import TENONC, call, run_all
+from support import Skip, TENONC, call, cpu_levels, run_all, same_bits
 
 TARGETS = (("x86_64-linux-gnu", "x86-64-v3"), ("aarch64-linux-gnu", "generic"),
            ("arm64-apple-ios17.0", "apple-m1"))
@@ -52,6 +52,125 @@ def digests(folder):
     return {name: hashlib.sha256(
         open(f"{folder}/{name}", "rb").read()).hexdigest()
         for name in sorted(os.listdir(folder))}
+
+
+def half_precision(path, sizes):
+    """A chain of products whose weights are float16, cast in the graph."""
+    model = onnx.load(dense(path, sizes))
+    graph = model.graph
+    for i, weight in enumerate(graph.initializer):
+        weight.CopyFrom(numpy_helper.from_array(
+            numpy_helper.to_array(weight).astype(np.float16), f"h{i}"))
+        graph.node.insert(i, helper.make_node(
+            "Cast", [f"h{i}"], [f"w{i}"], name=f"cast{i}", to=TensorProto.FLOAT))
+    onnx.save(model, path)
+    return path
+
+
+def peak_bytes(command):
+    """Peak resident memory of a command. It is started by a small process: a
+    child counts its parent's pages until it becomes another program."""
+    starter = ("import os, sys\n"
+               "child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
+               "_, status, usage = os.wait4(child, 0)\n"
+               "print(usage.ru_maxrss * 1024)\n"
+               "sys.exit(os.waitstatus_to_exitcode(status))")
+    return int(call([sys.executable, "-S", "-c", starter, *command])
+               .splitlines()[-1])
+
+
+def peak_memory(work):
+    """at most 1.5 times the model and 500 MB, whatever becomes of weights"""
+    for name, build, sizes in (
+            ("float", dense, (2304,) * 8),
+            ("half", half_precision, (2304,) * 15)):
+        model = build(f"{work}/{name}.onnx", sizes)
+        limit = 1.5 * os.path.getsize(model) + 500e6
+        for emit in ([], ["--emit=exe,so,lib,obj"]):
+            peak = peak_bytes([TENONC, "compile", model, "--prefix=net",
+                               "--dim=n=1", "-o", f"{work}/{name}", *emit])
+            assert peak <= limit, \
+                f"{name} {emit}: {peak / 1e6:.0f} MB, limit {limit / 1e6:.0f}"
+            program = call([f"{work}/{name}/net", "--selftest"])
+            assert " ok" in program, program
+            text = call([TENONC, "run", f"{work}/{name}/net.so", "--selftest"])
+            assert text == program, (text, program)
+            shutil.rmtree(f"{work}/{name}")
+        os.remove(model)
+
+
+def symbols_of(file):
+    tool = next((t for t in ("llvm-nm-22", "llvm-nm", "nm")
+                 if shutil.which(t)), None)
+    if not tool:
+        raise Skip("no nm")
+    return {line.split()[-1] for line in call([tool, file]).splitlines()
+            if line.strip()}
+
+
+def several_levels(work):
+    """x86 levels in one artifact: weights once, the same bits, one digest"""
+    model = dense(f"{work}/net.onnx", (64, 1300, 33))
+    options = ["--prefix=net", "--target=x86_64-linux-gnu", "--dim=n=1..9"]
+
+    def build(cpu, folder):
+        call([TENONC, "compile", model, "-o", f"{work}/{folder}",
+              f"--mcpu={cpu}", *options])
+        return digests(f"{work}/{folder}")
+
+    both = build("x86-64-v3,x86-64-v4", "both")
+    assert build("x86-64-v4,x86-64-v3", "swapped") == both, \
+        "the order of levels matters"
+    build("x86-64-v3", "v3")
+    names = symbols_of(f"{work}/both/net")
+    assert {"net_program", "net_x86_64_v4_program"} <= names, names
+    weights = os.path.getsize(model)
+    sizes = [os.path.getsize(f"{work}/{f}/net.so") for f in ("v3", "both")]
+    assert sizes[1] - sizes[0] < weights / 2, (sizes, weights)
+    manifest = open(f"{work}/both/net.tenon", "rb").read()
+    assert b"net_x86_64_v4" in manifest
+
+    if "x86-64-v3" not in cpu_levels():
+        raise Skip("compiled; this CPU runs neither level")
+    texts = {call([f"{work}/{folder}/net", "--selftest"])
+             for folder in ("v3", "both")}
+    assert len(texts) == 1 and " ok" in texts.pop()
+    describe = call([f"{work}/both/net", "--describe"])
+    assert "x86-64-v3, x86-64-v4" in describe, describe
+    outputs = []
+    for folder in ("v3", "both"):
+        call([f"{work}/{folder}/net", "x0=random:3", "--dim=n=7",
+              f"--dump={work}/{folder}.npz"])
+        with np.load(f"{work}/{folder}.npz") as archive:
+            outputs.append({name: archive[name] for name in archive.files})
+    assert same_bits(*outputs) is None
+    if "x86-64-v4" not in cpu_levels():
+        raise Skip("x86-64-v3 ran; this CPU lacks x86-64-v4")
+
+
+def refused_levels(work):
+    """levels that cannot share an artifact are refused with the reason"""
+    model = dense(f"{work}/net.onnx", (8, 8))
+    for options, reason in (
+            (["--mcpu=x86-64-v2,x86-64-v3"], "no fused multiply-add"),
+            (["--mcpu=x86-64-v3,haswell"], "run on the same CPUs"),
+            (["--mcpu=x86-64-v3,"], "one comma between"),
+            (["--mcpu=x86-64-v3,x86-64-v5"], "no CPU of x86_64 is named"),
+            (["--mcpu=generic,cortex-a76", "--target=aarch64"], "x86 levels")):
+        done = subprocess.run(
+            [TENONC, "compile", model, "-o", f"{work}/out", "--dim=n=1",
+             *(options if len(options) > 1 else
+               [*options, "--target=x86_64-linux-gnu"])],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 2 and reason in done.stderr, \
+            f"{options}: {done.returncode} {done.stderr}"
+    done = subprocess.run(
+        [TENONC, "compile", model, "-o", f"{work}/net.s", "--emit=asm",
+         "--dim=n=1", "--target=x86_64-linux-gnu",
+         "--mcpu=x86-64-v3,x86-64-v4"], text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE)
+    assert done.returncode == 1 and "name one with --mcpu" in done.stderr, \
+        done.stderr
 
 
 def same_bytes(work):
@@ -188,4 +307,5 @@ def spellings(work):
 
 if __name__ == "__main__":
     sys.exit(run_all((same_bytes, digest_everywhere, whole_files_or_none,
-                      depfile, prefixes, spellings)))
+                      depfile, prefixes, spellings, peak_memory,
+                      several_levels, refused_levels)))

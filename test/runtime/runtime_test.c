@@ -237,6 +237,36 @@ static void init_refuses_what_does_not_fit_the_model(results *r) {
   free(arena);
 }
 
+static tenon_status refuse_to_run(tenon_model *model, const int64_t *symbols,
+                                  void *const *bases) {
+  (void)model, (void)symbols, (void)bases;
+  return TENON_STEP_LIMIT;
+}
+
+/* The first level whose features the CPU has, else the program below them. */
+static void init_chooses_a_level(results *r) {
+  tenon_model_info info = make_info();
+  tenon_level levels[] = {{1u << 31, refuse_to_run}, {0, program}};
+  info.levels = levels;
+  info.level_count = 2;
+  info.program = refuse_to_run;
+  size_t bytes = tenon_arena_bytes(&info, 1);
+  void *arena = aligned_alloc(64, bytes);
+  float values[most] = {0}, results_of[most];
+  const void *inputs[] = {values};
+  void *outputs[] = {results_of};
+  int64_t sizes[] = {4, 0};
+  tenon_model *model = NULL;
+  CHECK(tenon_init(&model, &info, arena, bytes, NULL) == TENON_OK);
+  CHECK(tenon_run(model, sizes, inputs, outputs) == TENON_OK);
+  tenon_close(model);
+  info.level_count = 1;
+  CHECK(tenon_init(&model, &info, arena, bytes, NULL) == TENON_OK);
+  CHECK(tenon_run(model, sizes, inputs, outputs) == TENON_STEP_LIMIT);
+  tenon_close(model);
+  free(arena);
+}
+
 static void run_refuses_bad_arguments(results *r) {
   host h;
   CHECK(open_host(&h, &(tenon_hooks){0}) == TENON_OK);
@@ -399,6 +429,7 @@ int main(int argc, char **argv) {
   a_run_tells_the_sizes_it_finds(r);
   the_arena_is_what_the_header_promises(r);
   init_refuses_what_does_not_fit_the_model(r);
+  init_chooses_a_level(r);
   run_refuses_bad_arguments(r);
   any_number_of_threads_gives_the_same(r);
   sleeping_threads_wake(r);

@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 3
+#define TENON_ABI_VERSION 4
 
 /* Sizes, strides and tile numbers. As wide as a pointer: 32-bit targets have
  * no 64-bit division. */
@@ -159,6 +159,13 @@ typedef struct tenon_tensor_info {
 
 struct tenon_model_info;
 
+/* The program once more, for CPUs that have more features. */
+typedef struct tenon_level {
+  uint32_t cpu_features;
+  tenon_status (*program)(tenon_model *model, const int64_t *symbols,
+                          void *const *bases);
+} tenon_level;
+
 /* A loader: what runs steps on a GPU in place of the CPU's lanes. Values live
  * in its memory; `begin` takes the inputs there, `end` brings the outputs back
  * when all steps are done, and says which step failed. */
@@ -204,6 +211,10 @@ typedef struct tenon_model_info {
   tenon_status (*program)(tenon_model *model, const int64_t *symbols,
                           void *const *bases);
   const tenon_device *device; /* null: steps run on the CPU */
+  /* Best first; init takes the first that the CPU has all features of, else
+   * `program`. */
+  const tenon_level *levels;
+  int32_t level_count;
 } tenon_model_info;
 
 /* The arena, every part rounded up to 64 bytes:

@@ -274,7 +274,8 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
       "step_names",      "slot_bytes",   "lane_bytes",
       "weight_bytes",    "weight_digest", "weights",
       "selftest_seed",   "selftest_digest", "output_dims",
-      "output_bounds",   "program",      "device"};
+      "output_bounds",   "program",      "device",
+      "levels",          "level_count"};
   ScratchDirectory scratch = expectValue(ScratchDirectory::create());
   for (const char *name : {x86, arm64, "arm64-apple-macos",
                            "aarch64-linux-android", "thumbv7em-none-eabi"}) {
@@ -329,6 +330,7 @@ static ModelInterface fullModel() {
   model.name = "odd";
   model.cpu = "x86-64-v4";
   model.cpuFeatures = TENON_CPU_X86_V3;
+  model.levels = {{"x86-64-v4", TENON_CPU_X86_V4, "odd_x86_64_v4"}};
   model.slotBytes = uint64_t(1) << 40;
   model.weightDigest = 0xfedcba9876543210;
   model.selftestDigest = 7;
