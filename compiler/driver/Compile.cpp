@@ -20,8 +20,8 @@
 using namespace llvm;
 using namespace tenon;
 
-/// Weights above this size lie in a file of their own: a linker maps its input
-/// and its output, and a compile may use 1.5 times the model's size.
+/// Weights above this size lie in a file of their own: elsewhere than on x86-64
+/// a linker maps them as input and as output.
 static constexpr uint64_t embedLimit = 512ull << 20;
 
 std::vector<std::string> tenon::stagesToStopAfter() {

@@ -374,14 +374,26 @@ compile(const std::string &path, nb::object data,
         const std::map<std::string, std::string> &values,
         const std::map<std::string, int64_t> &bounds, int32_t threads,
         const std::string &target, const std::string &cpu,
-        const std::string &prefix, const std::string &weightsFormat) {
+        const std::string &prefix, const std::string &weightsFormat,
+        const std::string &act, const std::string &weights) {
   if (!llvm::is_contained(weightsFormats(), weightsFormat))
     throw nb::value_error(("weights_format: expected " +
                            llvm::join(weightsFormats(), ", ") + ", found '" +
                            weightsFormat + "'")
                               .c_str());
+  if (!act.empty() && act != "int8")
+    throw nb::value_error(
+        ("act: expected int8 or None, found '" + act + "'").c_str());
+  if (!weights.empty() && weights != "embed" && weights != "file")
+    throw nb::value_error(
+        ("weights: expected embed, file or None, found '" + weights + "'")
+            .c_str());
   CompileOptions options;
   options.compress.weightsFormat = weightsFormat;
+  options.compress.int8Activations = act == "int8";
+  if (!weights.empty())
+    options.weights =
+        weights == "embed" ? WeightsPlace::Embed : WeightsPlace::File;
   options.model = path;
   options.target = target;
   options.cpu = cpu;
@@ -427,5 +439,6 @@ NB_MODULE(_tenon, m) {
   m.def("compile", &compile, nb::arg("path"), nb::arg("data").none(),
         nb::arg("dims"), nb::arg("shapes"), nb::arg("values"), nb::arg("bounds"),
         nb::arg("threads"), nb::arg("target"), nb::arg("cpu"),
-        nb::arg("prefix"), nb::arg("weights_format"));
+        nb::arg("prefix"), nb::arg("weights_format"), nb::arg("act"),
+        nb::arg("weights"));
 }

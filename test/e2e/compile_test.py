@@ -99,6 +99,97 @@ def peak_memory(work):
         os.remove(model)
 
 
+def beyond_two_gigabytes(work):
+    """external data of 2.4 GB, a sparse file: bounded memory, right numbers"""
+    size, count = 8192, 9
+    with open(f"{work}/w.bin", "wb") as file:
+        file.truncate(count * size * size * 4)
+        # One row of each matrix, the last behind 2 GB: column 5 gives it.
+        for i in range(count):
+            file.seek((i * size + 5) * size * 4)
+            file.write(np.full(size, 0.5 + i, np.float32).tobytes())
+    nodes, weights = [], []
+    for i in range(count):
+        weight = TensorProto(name=f"w{i}", data_type=TensorProto.FLOAT,
+                             dims=(size, size),
+                             data_location=TensorProto.EXTERNAL)
+        for key, value in (("location", "w.bin"),
+                           ("offset", i * size * size * 4),
+                           ("length", size * size * 4)):
+            weight.external_data.add(key=key, value=str(value))
+        weights.append(weight)
+        nodes.append(helper.make_node("MatMul", [f"x{i}", f"w{i}"],
+                                      [f"x{i + 1}"], name=f"product{i}"))
+    shape = [1, size]
+    graph = helper.make_graph(
+        nodes, "large",
+        [helper.make_tensor_value_info("x0", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(f"x{count}", TensorProto.FLOAT, shape)],
+        weights)
+    with open(f"{work}/net.onnx", "wb") as file:
+        file.write(helper.make_model(graph, ir_version=8, opset_imports=[
+            helper.make_opsetid("", 17)]).SerializeToString())
+    peak = peak_bytes([TENONC, "compile", f"{work}/net.onnx", "--no-selftest",
+                       "--prefix=net", "-o", f"{work}/out", "--emit=exe"])
+    # Two matrices: one as the file has it, one as it is stored.
+    assert peak < 2 * size * size * 4 + 500e6, f"{peak / 1e6:.0f} MB"
+    os.remove(f"{work}/w.bin")
+    x = np.zeros(shape, np.float32)
+    x[0, 5] = 1
+    np.save(f"{work}/x.npy", x)
+    call([f"{work}/out/net", f"x0={work}/x.npy", f"--out=x9={work}/y.npy"])
+    # Every row 5 is constant, so each product scales by its number.
+    wanted = np.prod([0.5 + i for i in range(count)])
+    y = np.load(f"{work}/y.npy")
+    assert (y == np.float32(wanted)).all(), (y, wanted)
+
+
+def many_nodes(work):
+    """a chain of 20,000 nodes and 28 nested branches compile and run"""
+    def value(name, *shape):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+    def save(graph, name):
+        with open(f"{work}/{name}.onnx", "wb") as file:
+            file.write(helper.make_model(graph, ir_version=8, opset_imports=[
+                helper.make_opsetid("", 17)]).SerializeToString())
+        peak = peak_bytes([TENONC, "compile", f"{work}/{name}.onnx", "-o",
+                           f"{work}/{name}", "--emit=exe", "--prefix=net"])
+        assert peak < 500e6, f"{name}: {peak / 1e6:.0f} MB"
+        return f"{work}/{name}/net"
+
+    count = 20000
+    chain = save(helper.make_graph(
+        [helper.make_node("Neg" if i % 2 else "Abs", [f"x{i}"], [f"x{i + 1}"],
+                          name=f"node{i}") for i in range(count)],
+        "chain", [value("x0", 8)], [value(f"x{count}", 8)]), "chain")
+    call([chain, "x0=1,-2,3,-4,5,-6,7,-8", f"--dump={work}/chain.npz"])
+    with np.load(f"{work}/chain.npz") as archive:
+        assert (archive[f"x{count}"] == -np.arange(1, 9)).all()
+
+    def branch(depth):
+        inner = [helper.make_node("Neg", ["x"], [f"y{depth}"], name="inner")] \
+            if depth == 28 else [helper.make_node(
+                "If", ["c"], [f"y{depth}"], name=f"if{depth}",
+                then_branch=branch(depth + 1),
+                else_branch=helper.make_graph(
+                    [helper.make_node("Abs", ["x"], [f"e{depth}"],
+                                      name=f"else{depth}")], "else", [],
+                    [value(f"e{depth}", 4)]))]
+        return helper.make_graph(inner, f"depth{depth}", [],
+                                 [value(f"y{depth}", 4)])
+
+    graph = branch(0)
+    graph.input.extend([value("x", 4), helper.make_tensor_value_info(
+        "c", TensorProto.BOOL, [])])
+    nested = save(graph, "nested")
+    for condition, wanted in ((1, [-1, 2, -3, 4]), (0, [1, 2, 3, 4])):
+        call([nested, "x=1,-2,3,-4", f"c={condition}",
+              f"--dump={work}/nested.npz"])
+        with np.load(f"{work}/nested.npz") as archive:
+            assert (archive["y0"] == wanted).all(), archive["y0"]
+
+
 def symbols_of(file):
     tool = next((t for t in ("llvm-nm-22", "llvm-nm", "nm")
                  if shutil.which(t)), None)
@@ -308,4 +399,5 @@ def spellings(work):
 if __name__ == "__main__":
     sys.exit(run_all((same_bytes, digest_everywhere, whole_files_or_none,
                       depfile, prefixes, spellings, peak_memory,
+                      beyond_two_gigabytes, many_nodes,
                       several_levels, refused_levels)))

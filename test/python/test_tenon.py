@@ -227,6 +227,27 @@ class WeightsFormat(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "int4.*found 'int3'"):
             tenon.compile(product_model()[0], weights_format="int3")
 
+    def test_activations_are_quantized_on_demand(self):
+        data, w = product_model()
+        x = np.random.default_rng(1).standard_normal((2, 64)).astype(
+            np.float32)
+        y = [tenon.compile(data, weights_format="int8", act=act).run(
+            {"x": x})["y"] for act in (None, "int8")]
+        self.assertTrue((y[0] != y[1]).any())
+        self.assertLess(np.abs(y[1] - x.astype(float) @ w).max(),
+                        0.05 * np.abs(y[0]).max())
+        with self.assertRaisesRegex(ValueError, "act: expected int8.*'int4'"):
+            tenon.compile(data, act="int4")
+
+    def test_weights_lie_beside_the_artifact_on_demand(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tenon.compile(product_model()[0], prefix="net",
+                          weights="file").save(folder, ["so"])
+            self.assertEqual(sorted(os.listdir(folder)),
+                             ["net.so", "net.weights"])
+        with self.assertRaisesRegex(ValueError, "weights: expected embed"):
+            tenon.compile(product_model()[0], weights="inline")
+
 
 class Run(unittest.TestCase):
     @classmethod

@@ -176,7 +176,8 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
             threads: int = 1, target: str | None = None, *,
             cpu: str | None = None, values: Mapping[str, Any] = {},
             bounds: Mapping[str, int] = {}, prefix: str | None = None,
-            weights_format: str = "f32") -> Model:
+            weights_format: str = "f32", act: str | None = None,
+            weights: str | None = None) -> Model:
     """Compiles an ONNX model to native code and loads it.
 
     path_or_bytes: path of a .onnx or ONNX text file, the bytes of one, or an
@@ -191,7 +192,8 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
     target: LLVM triple; None: this machine. A model for another machine does
         not run here, but `Model.save` writes its files.
     cpu: CPU name or level such as "x86-64-v3"; None: this machine's, or the
-        target's usual one. `tenonc targets` lists targets and levels.
+        target's usual one. `tenonc targets` lists targets and levels. Several
+        x86 levels have commas between; the artifact chooses when it starts.
     values: {input: constant}; such an input is compiled in and no input of
         the result.
     bounds: {node: the largest size that it may find at run time}.
@@ -200,6 +202,9 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
     weights_format: how the constant matrices of products are stored: "f32",
         "f16", "int8", "int4", "2:4" or "2:4-int8"; `Model.weights` says what
         became of each, and with what error.
+    act: "int8" quantizes activations per token where weights are quantized.
+    weights: "embed" puts them into the files of `Model.save`, "file" beside
+        them; None: by their size.
 
     Raises CompileError, whose `.diagnostics` say what is wrong and where;
     TypeError and ValueError for arguments that are no sizes.
@@ -215,7 +220,9 @@ def compile(path_or_bytes: str | os.PathLike[str] | bytes | Any,
          for name, size in dims.items()},
         {name: _shape_texts(name, sizes) for name, sizes in shapes.items()},
         {name: _value_text(value) for name, value in values.items()},
-        {name: int(most) for name, most in bounds.items()}, int(threads), target or "", cpu or "", prefix or "", weights_format))
+        {name: int(most) for name, most in bounds.items()}, int(threads),
+        target or "", cpu or "", prefix or "", weights_format, act or "",
+        weights or ""))
 
 
 # Arguments as the command line has them.

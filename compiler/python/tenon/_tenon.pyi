@@ -33,4 +33,5 @@ class Model:
 def compile(path: str, data: Optional[bytes], dims: dict[str, str],
             shapes: dict[str, list[str]], values: dict[str, str],
             bounds: dict[str, int], threads: int, target: str, cpu: str,
-            prefix: str, weights_format: str) -> Model: ...
+            prefix: str, weights_format: str, act: str,
+            weights: str) -> Model: ...
