@@ -34,8 +34,9 @@ config.substitutions += [
      os.path.join(config.tenon_source_dir, "runtime", "include")),
 ]
 llvm_config.add_tool_substitutions(
-    ["tenon-opt", "tenonc", "FileCheck", "not", "count", "split-file",
-     "llvm-ar", "llvm-nm", "llvm-objdump", "llvm-readobj", "llvm-size"],
+    ["tenon-opt", "tenonc", "tenon-reduce", "tenon-lsp-server", "FileCheck",
+     "not", "count", "split-file", "llvm-ar", "llvm-nm", "llvm-objdump",
+     "llvm-readobj", "llvm-size"],
     [os.path.join(config.tenon_binary_dir, "bin"), config.llvm_tools_dir])
 
 

@@ -7,6 +7,7 @@
 #include "compiler/codegen/ForeignCalls.h"
 #include "compiler/driver/Evaluate.h"
 #include "compiler/driver/Interface.h"
+#include "compiler/driver/Reproducer.h"
 #include "compiler/driver/Selftest.h"
 #include "compiler/driver/Values.h"
 #include "runtime/exe/exe.h"
@@ -49,6 +50,8 @@ public:
 private:
   bool load();
   bool import();
+  bool compile();
+  bool saveReproducer(const Reproducer &reproducer);
   bool runStages();
   bool runStage(StringRef stage);
   void readReport();
@@ -114,16 +117,42 @@ std::unique_ptr<CompiledModel> Compilation::run() {
     return nullptr;
   if (isLast("import"))
     return std::move(result);
-  if (!runStages())
+  Reproducer reproducer(*module, result->target.options, prefix,
+                        options.compress);
+  if (!options.reproducer.empty() && !saveReproducer(reproducer))
     return nullptr;
-  if (!options.stopAfter.empty())
-    return std::move(result);
-  if (!describe())
+  if (!compile()) {
+    if (failure == Failure::Internal)
+      diagnostics.reproducer = reproducer.str();
     return nullptr;
-  if (!options.analyzeOnly && !(generate() && addLevels() && addDigest()))
-    return nullptr;
+  }
   failure = Failure::None;
   return std::move(result);
+}
+
+/// From the imported module on.
+bool Compilation::compile() {
+  if (!runStages())
+    return false;
+  if (!options.stopAfter.empty())
+    return true;
+  return describe() && (options.analyzeOnly ||
+                        (generate() && addLevels() && addDigest()));
+}
+
+bool Compilation::saveReproducer(const Reproducer &reproducer) {
+  std::error_code code;
+  raw_fd_ostream os(options.reproducer, code);
+  if (!code) {
+    reproducer.print(os);
+    os.close();
+    code = os.error();
+    os.clear_error();
+  }
+  if (!code)
+    return true;
+  return refuse(createStringError(code, "cannot write '" + options.reproducer +
+                                            "': " + code.message()));
 }
 
 bool Compilation::isLast(StringRef stage) {

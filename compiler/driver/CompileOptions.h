@@ -65,6 +65,8 @@ struct CompileOptions {
   WeightsPlace weights = WeightsPlace::Auto;
   /// A stage after which the IR is printed instead of going on, or empty.
   std::string stopAfter;
+  /// A file for the imported IR with the passes that follow, or empty.
+  std::string reproducer;
   /// Keep the IR before code generation as text (`--emit=mlir`).
   bool keepIR = false;
   /// Only what `check` needs: no code.

@@ -50,6 +50,9 @@ public:
   /// The first error alone, on one line.
   std::string firstError() const;
 
+  /// What shows a mistake of ours again (Reproducer.h), if there was one.
+  std::string reproducer;
+
 private:
   std::string describe(const mlir::Diagnostic &diagnostic) const;
 

@@ -90,17 +90,33 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
 }
 
 namespace {
-/// Writes the machine's facts into the module.
+/// Writes the machine's facts into the module. The target is options, so that a
+/// reproducer names it.
 struct AttachTargetPass
     : PassWrapper<AttachTargetPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AttachTargetPass)
-  explicit AttachTargetPass(lower::TargetFacts facts) : facts(facts) {}
+  AttachTargetPass() = default;
+  AttachTargetPass(const AttachTargetPass &other) : PassWrapper(other) {}
+  explicit AttachTargetPass(const TargetOptions &target) {
+    triple = target.triple;
+    cpu = target.cpu;
+    features = target.features;
+    device = target.device;
+  }
   StringRef getArgument() const override { return "tenon-attach-target"; }
+  StringRef getDescription() const override {
+    return "Write what emitters need to know of the target into the module";
+  }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<DLTIDialect>();
   }
-  void runOnOperation() override { facts.attachTo(getOperation()); }
-  lower::TargetFacts facts;
+  void runOnOperation() override {
+    factsOf({triple, cpu, features, device}).attachTo(getOperation());
+  }
+  Option<std::string> triple{*this, "triple"};
+  Option<std::string> cpu{*this, "cpu"};
+  Option<std::string> features{*this, "features"};
+  Option<std::string> device{*this, "device"};
 };
 } // namespace
 
@@ -164,8 +180,7 @@ static void buildScheduleStage(OpPassManager &passes) {
 /// Places, code of the kernels, the program, and LLVM's dialect.
 static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
                             StringRef prefix) {
-  lower::TargetFacts facts = factsOf(target);
-  passes.addPass(std::make_unique<AttachTargetPass>(facts));
+  passes.addPass(std::make_unique<AttachTargetPass>(target));
   passes.addNestedPass<func::FuncOp>(lower::createPlaceCarriedPass());
   passes.addPass(lower::createPlanArenaPass());
   passes.addPass(lower::createEmitKernelsPass());
@@ -214,7 +229,17 @@ void tenon::buildStage(StringRef stage, OpPassManager &passes,
     buildLowerStage(passes, target, prefix);
 }
 
-void tenon::registerStagePipelines() {
+void tenon::registerPassesAndStages() {
+  compress::registerCompressPasses();
+  model::registerModelPasses();
+  schedule::registerSchedulePasses();
+  lower::registerLowerPasses();
+  PassRegistration<AttachTargetPass>();
+  registerCSEPass();
+  registerCanonicalizerPass();
+  registerLoopInvariantCodeMotionPass();
+  registerSCFToControlFlowPass();
+  arith::registerArithExpandOpsPass();
   for (StringRef stage : stageNames()) {
     PassPipelineRegistration<>(
         "tenon-stage-" + stage.str(), "The stage '" + stage.str() + "'",

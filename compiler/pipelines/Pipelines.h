@@ -45,8 +45,9 @@ void buildStage(llvm::StringRef stage, mlir::OpPassManager &passes,
                 const CompressOptions &compress = {},
                 analysis::Evaluator *evaluator = nullptr);
 
-/// The stages as pipelines of tenon-opt: -tenon-stage-schedule, ...
-void registerStagePipelines();
+/// For the tools that run passes by name: all that a stage may hold, and the
+/// stages as pipelines: -tenon-stage-schedule, ...
+void registerPassesAndStages();
 
 } // namespace tenon
 

@@ -51,8 +51,9 @@ std::optional<int> parseArguments(const ArgumentParser &parser,
 int fail(const llvm::Twine &text, int code = exitRefused);
 int usage(const llvm::Twine &text, llvm::StringRef command);
 /// Our own fault: prints it and where its reproducer is, which holds `details`
-/// too; gives exit code 70.
-int failInternal(const llvm::Twine &text, llvm::StringRef details = "");
+/// and the IR too; gives exit code 70.
+int failInternal(const llvm::Twine &text, llvm::StringRef details = "",
+                 llvm::StringRef ir = "");
 
 /// Compiles and prints what there is to say. Null and the exit code on failure.
 std::unique_ptr<CompiledModel> compileOrExplain(const CompileOptions &options,
@@ -70,8 +71,9 @@ std::optional<int64_t> parseNumber(llvm::StringRef text, int64_t lo,
 
 /// Remembers the command line, for a reproducer.
 void rememberCommand(int argc, char **argv);
-/// Writes the command line and `text` into a file; gives its path.
-std::string writeReproducer(llvm::StringRef text);
+/// Writes the command line and `text` as comments, then `ir`, into a file that
+/// tenon-opt --run-reproducer takes; gives its path.
+std::string writeReproducer(llvm::StringRef text, llvm::StringRef ir);
 /// Makes crashes end in exitInternal with a reproducer.
 void installCrashHandlers();
 

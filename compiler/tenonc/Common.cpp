@@ -192,6 +192,6 @@ tenon::compileOrExplain(const CompileOptions &options, int &code) {
     return model;
   code = exitRefused;
   if (failure == Failure::Internal)
-    code = failInternal("", diagnostics.str());
+    code = failInternal("", diagnostics.str(), diagnostics.reproducer);
   return nullptr;
 }

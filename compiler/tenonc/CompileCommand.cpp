@@ -21,6 +21,8 @@ static constexpr OptionRow rows[] = {
      "and manifest"},
     {"--stop-after", Takes::Value, "STAGE",
      "print the IR after import, model, compress, schedule or lower"},
+    {"--save-reproducer", Takes::Value, "FILE",
+     "write the imported IR with its passes, for tenon-opt --run-reproducer"},
     {"--depfile", Takes::Value, "FILE",
      "write what the files depend on, as Make and Ninja read it"},
     {"--no-selftest", Takes::Nothing, "",
@@ -139,6 +141,7 @@ int tenon::runCompile(CommandArguments given) {
                      options.stopAfter + "'",
                  "compile");
   options.keepIR = is_contained(kinds, Emit::MLIR);
+  options.reproducer = arguments.get("--save-reproducer").str();
   options.selftest = !arguments.has("--no-selftest");
 
   int code;

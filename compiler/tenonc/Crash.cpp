@@ -2,8 +2,10 @@
 // Our own faults: a line, a reproducer, exit code 70.
 //===----------------------------------------------------------------------===//
 
+#include "compiler/driver/Reproducer.h"
 #include "compiler/tenonc/Commands.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/PrettyStackTrace.h"
@@ -25,36 +27,53 @@ void tenon::rememberCommand(int argc, char **argv) {
   commandWords = argv;
 }
 
-std::string tenon::writeReproducer(StringRef text) {
+std::string tenon::writeReproducer(StringRef text, StringRef ir) {
   SmallString<128> path;
   int file;
-  if (sys::fs::createTemporaryFile("tenon-reproducer", "txt", file, path))
+  if (sys::fs::createTemporaryFile("tenon-reproducer", "mlir", file, path))
     return "(no file could be written)";
   raw_fd_ostream os(file, /*shouldClose=*/true);
   SmallString<128> folder;
   sys::fs::current_path(folder);
-  os << "# in " << folder << "\n";
+  os << "// in " << folder << "\n//";
   for (int i = 0; i < commandCount; ++i) {
-    os << (i ? " " : "");
+    os << ' ';
     sys::printArg(os, commandWords[i], /*Quote=*/true);
   }
-  os << "\n\n" << text << '\n';
+  os << "\n//\n";
+  for (StringRef line : split(text.trim(), '\n'))
+    os << "// " << line << '\n';
+  os << ir;
   os.close();
   os.clear_error();
   return std::string(path);
 }
 
-int tenon::failInternal(const Twine &text, StringRef details) {
+/// The IR of the compile that a crash interrupted.
+static std::string interruptedIR() {
+  std::string text;
+  raw_string_ostream os(text);
+  auto *entry = static_cast<const PrettyStackTraceEntry *>(
+      SavePrettyStackState());
+  for (; entry; entry = entry->getNextEntry())
+    if (auto *reproducer = dynamic_cast<const Reproducer *>(entry)) {
+      reproducer->print(os);
+      break; // an outer compile folds constants with an inner one
+    }
+  return text;
+}
+
+int tenon::failInternal(const Twine &text, StringRef details, StringRef ir) {
   std::string problem = text.str();
   if (!problem.empty())
     fail(problem);
   errs() << "this is a mistake in Tenon, not in the model; to report it: "
-         << writeReproducer(details.str() + problem) << '\n';
+         << writeReproducer(details.str() + problem, ir) << '\n';
   return exitInternal;
 }
 
 static void onSignal(void *) {
-  std::string path = writeReproducer("crashed");
+  std::string path = writeReproducer("crashed", interruptedIR());
   std::string line =
       "error: Tenon crashed; this is a mistake in Tenon; to report it: " +
       path + "\n";
@@ -64,7 +83,7 @@ static void onSignal(void *) {
 }
 
 static void onFatalError(void *, const char *reason, bool) {
-  std::string path = writeReproducer(reason);
+  std::string path = writeReproducer(reason, interruptedIR());
   std::string line = "error: " + std::string(reason) +
                      "\nthis is a mistake in Tenon; to report it: " + path +
                      "\n";

@@ -174,7 +174,8 @@ static int verifyModel(const Arguments &arguments, CompileOptions options,
         verifyData(options, set, tolerance, threads, variant, diagnostics);
     diagnostics.print(errs());
     if (one.failure == Failure::Internal)
-      return failInternal(one.problem, diagnostics.str());
+      return failInternal(one.problem, diagnostics.str(),
+                          diagnostics.reproducer);
     if (one.refused) {
       if (!diagnostics.hasErrors())
         fail(one.problem);

@@ -278,6 +278,16 @@ def our_fault_is_70_with_a_reproducer(t):
     for word in ("run", "add.onnxtxt", "--dim=n=2", "runtime"):
         assert word in text, text
     os.remove(path)
+    # What went wrong behind the import leaves the IR with its passes.
+    done = other("compile", "add.onnxtxt", "--dim=n=2", code=70,
+                 err=["to report it: "])
+    path = done.stderr.rsplit("to report it: ", 1)[1].split()[0]
+    tenon_opt = os.path.join(os.path.dirname(t.tenonc), "tenon-opt")
+    lowered = subprocess.run([tenon_opt, "--run-reproducer", path],
+                             capture_output=True, text=True)
+    assert lowered.returncode == 0, lowered.stderr
+    assert "rt.program @main" in lowered.stdout, lowered.stdout
+    os.remove(path)
 
 
 TESTS = [help_has_examples, usage_errors_are_2, refusals_are_1,
