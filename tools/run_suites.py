@@ -18,6 +18,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   images       test/e2e/images_test.py (PNG and JPEG in, labels out)
   cli          test/e2e/cli_test.py (options, messages, exit codes)
   fuzz         test/e2e/fuzz_test.py (broken models are refused)
+  sanitize     test/fuzz/run.py (runtime and readers with sanitizers)
   random       test/e2e/random_test.py (random valid graphs, onnxruntime)
   quant        test/e2e/quant_test.py (stored bytes and outputs, per format)
   scan         test/e2e/scan_test.py (fused and stepwise scans)
@@ -193,6 +194,8 @@ def suites(build, suite, whole):
     if source("test/e2e/magika_features.py"):
         yield "magika", [sys.executable, "test/e2e/magika_features.py"]
     yield "cli", [sys.executable, "test/e2e/cli_test.py", "--build", build]
+    yield "sanitize", [sys.executable, "test/fuzz/run.py", "--build", build,
+                       "--suite", suite, "--short", "--seconds=10"]
     yield "fuzz", [sys.executable, "test/e2e/fuzz_test.py", "--build", build,
                    "--suite", suite]
     for name in ("compile", "objects", "program", "images"):
