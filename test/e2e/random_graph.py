@@ -202,15 +202,16 @@ class Graph:
 
     # Nodes.
 
-    def node(self, op, inputs, outputs=1, moves=False, **attributes):
+    def node(self, op, inputs, outputs=1, moves=False, reads=(), **attributes):
         """Adds a node and returns its results; None is an absent operand.
 
-        moves: results are operands' elements, without new errors."""
+        moves: results are operands' elements, without new errors.
+        reads: values that the node's own graphs take from outside."""
         names = [v.name if v else "" for v in inputs]
         results = [self.name("v") for _ in range(outputs)]
         node = helper.make_node(op, names, results, name=self.name(op + "_"),
                                 **attributes)
-        given = {v.name: v for v in inputs if v}
+        given = {v.name: v for v in [*inputs, *reads] if v}
         computed = self.compute(node, given)
         values = []
         for i, name in enumerate(results):
@@ -221,7 +222,7 @@ class Graph:
                                         for a in arrays[1:]]
             values.append(Value(name, arrays))
         self.nodes.append(node)
-        self.read.update(names)
+        self.read.update(given)
         self.values += values
         return values[0] if outputs == 1 else values
 

@@ -21,6 +21,7 @@ import numpy as np
 import onnx.parser
 from onnx import numpy_helper
 
+import random_flow  # noqa: F401, adds to the operators
 import random_ops
 from random_graph import Graph, run_onnxruntime
 
