@@ -152,6 +152,9 @@ static LogicalResult translateCompress(NodeContext &node) {
   Value x = node.in(0), condition = node.in(1);
   if (!x || !condition)
     return failure();
+  if (node.rank(1) != 1)
+    return node.error() << "expected a condition of rank 1, but got "
+                        << dimsToString(node.dims(1));
   int64_t axis = 0;
   if (node.node.has("axis")) {
     FailureOr<int64_t> asked =

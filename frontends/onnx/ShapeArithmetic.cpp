@@ -16,7 +16,7 @@ int64_t countOf(ArrayRef<int64_t> shape) {
   return n;
 }
 
-/// All operands that are given have known contents.
+/// All operands that are given have known contents; null for the others.
 bool allKnown(NodeContext &node, SmallVectorImpl<const IntTensor *> &operands) {
   for (size_t i = 0; i < node.inputs(); ++i) {
     operands.push_back(node.ints(i));
@@ -158,7 +158,7 @@ bool foldGather(NodeContext &node) {
 
 bool foldConcat(NodeContext &node) {
   SmallVector<const IntTensor *> operands;
-  if (!allKnown(node, operands))
+  if (!allKnown(node, operands) || llvm::is_contained(operands, nullptr))
     return false;
   Dims values;
   for (const IntTensor *t : operands) {
@@ -319,7 +319,8 @@ bool foldCast(NodeContext &node) {
 
 bool foldArithmetic(NodeContext &node) {
   SmallVector<const IntTensor *> operands;
-  if (!allKnown(node, operands) || operands.empty())
+  if (!allKnown(node, operands) || operands.empty() ||
+      llvm::is_contained(operands, nullptr))
     return false;
   StringRef op = node.node.opType;
   Type element = operands[0]->element, bit = node.builder.getI1Type();

@@ -97,10 +97,12 @@ bool Folder::isWorthFolding(Operation *op) {
     return false;
   if (isa<pack::PackDialect>(op->getDialect()))
     return false;
-  if (auto dims = dyn_cast<nn::DimsOp>(op))
-    if (!llvm::all_of(dims.getValues().getExprs(),
-                      [](const DimExpr &e) { return e.isConstant(); }))
-      return false;
+  // Places and contents may follow from symbols where the sizes do not.
+  for (NamedAttribute attr : op->getAttrs())
+    if (auto dims = dyn_cast<nn::DimsAttr>(attr.getValue()))
+      if (!llvm::all_of(dims.getExprs(),
+                        [](const DimExpr &e) { return e.isConstant(); }))
+        return false;
   uint64_t operandBytes = 0;
   for (Value operand : op->getOperands()) {
     if (!isConstant(operand))

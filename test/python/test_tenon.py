@@ -426,6 +426,25 @@ class Types(unittest.TestCase):
                 self.assertEqual(y.dtype, dtype)
                 np.testing.assert_array_equal(y, np.concatenate([x, x]))
 
+    def test_sizes_that_the_data_decide(self):
+        model = helper.make_graph(
+            [helper.make_node("NonZero", ["x"], ["y"], name="find")], "find",
+            [helper.make_tensor_value_info("x", F32, [3, 4])],
+            [helper.make_tensor_value_info("y", TensorProto.INT64, [2, "N"])])
+        model = helper.make_model(
+            model, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+        compiled = tenon.compile(model, bounds={"find": 5})
+        x = np.zeros((3, 4), np.float32)
+        for count in (0, 3, 5):
+            x.flat[:count] = 1
+            y = compiled.run({"x": x})["y"]
+            np.testing.assert_array_equal(y, np.stack(np.nonzero(x)))
+        x.flat[:6] = 1
+        with self.assertRaisesRegex(tenon.RunError, "find"):
+            compiled.run({"x": x})
+        with self.assertRaisesRegex(tenon.CompileError, "other"):
+            tenon.compile(model, bounds={"other": 5})
+
     def test_bfloat16_is_its_bits(self):
         compiled = self.copy(TensorProto.BFLOAT16)
         self.assertEqual(compiled.inputs[0].type, "bf16")
