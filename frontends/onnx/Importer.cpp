@@ -629,6 +629,12 @@ Value NodeContext::reshape(Value v, Dims shape) {
 }
 
 Value NodeContext::transpose(Value v, ArrayRef<int64_t> permutation) {
+  // As it is already.
+  if (permutation.size() == dimsOf(v).size() &&
+      llvm::all_of(llvm::enumerate(permutation), [](auto place) {
+        return place.value() == (int64_t)place.index();
+      }))
+    return v;
   return make<nn::TransposeOp>(elementOf(v), v,
                                builder.getDenseI64ArrayAttr(permutation));
 }

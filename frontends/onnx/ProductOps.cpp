@@ -262,8 +262,14 @@ static LogicalResult translateEinsum(NodeContext &node) {
       if (!broadcastsBatch) {
         Value x = node.reshape(arrange(a, names[0], batch + m + k),
                                {extent(batch), extent(m), extent(k)});
-        Value y = node.reshape(arrange(b, names[1], batch + k + n),
-                               {extent(batch), extent(k), extent(n)});
+        // One row is multiplied by columns where they lie.
+        bool columns = m.empty();
+        Value y = columns ? swapLast(node, node.reshape(
+                                arrange(b, names[1], batch + n + k),
+                                {extent(batch), extent(n), extent(k)}))
+                          : node.reshape(
+                                arrange(b, names[1], batch + k + n),
+                                {extent(batch), extent(k), extent(n)});
         Value z = node.make<nn::MatmulOp>(element, x, y);
         Dims shape;
         for (char c : batch + m + n)

@@ -168,13 +168,38 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   return made.getResult(0);
 }
 
+/// One long row by a matrix whose columns lie in memory as rows do: each is
+/// read once, and laying panels out would read and write all of them.
+static bool readsColumns(KernBuilder &k, nn::MatmulOp op) {
+  constexpr int64_t longRow = 128;
+  Dims x = k.of(op.getLhs());
+  auto map = op.getRhs().getDefiningOp<kern::MapOp>();
+  if (!x[x.size() - 2].isConstant(1) || !x.back().isConstant() ||
+      x.back().constant() < longRow || !map || map.getIns().size() != 1 ||
+      !map.getTables().empty() || !map.getDests().empty() ||
+      !llvm::hasSingleElement(map.getBody().front()) ||
+      map.getIns()[0].getDefiningOp<pack::ConstantOp>())
+    return false;
+  auto read = cast<AffineMapAttr>(map.getMaps()[0]).getValue();
+  auto written = cast<AffineMapAttr>(map.getMaps()[1]).getValue();
+  unsigned rank = written.getNumResults();
+  if (!written.isIdentity() || read.getNumResults() != rank)
+    return false;
+  for (unsigned i = 0; i < rank; ++i) {
+    unsigned from = i + 2 < rank ? i : 2 * rank - 3 - i;
+    if (read.getResult(i) != written.getResult(from))
+      return false;
+  }
+  return true;
+}
+
 /// Other types: a reduction over (batch..., m, n | k).
 static Value lowerMatmul(KernBuilder &k, nn::MatmulOp op) {
   Location loc = op.getLoc();
   Value a = op.getLhs(), b = op.getRhs();
   Type element = k.elementOf(op.getResult());
   bool encoded = kern::readsPanels(b.getType());
-  if (element.isF32() && k.elementOf(b).isF32() &&
+  if (element.isF32() && k.elementOf(b).isF32() && !readsColumns(k, op) &&
       (k.elementOf(a).isF32() || (encoded && k.elementOf(a).isInteger(8))))
     return lowerTiled(k, op);
   Dims y = k.of(op.getResult());

@@ -207,6 +207,23 @@ func.func @other_columns_are_packed_by_steps(%x: tensor<4x8xf32>, %w: tensor<8x2
   return %0 : tensor<4x20xf32>
 }
 
+// One long row by columns that lie as rows: nothing is laid out anew.
+// CHECK-LABEL: func @one_row_reads_columns_where_they_lie
+// CHECK-NOT:     kern.matmul
+// CHECK:         kern.reduce
+// CHECK-LABEL: func @some_rows_have_panels_laid_out
+// CHECK:         kern.matmul
+func.func @one_row_reads_columns_where_they_lie(%x: tensor<2x1x128xf32>, %w: tensor<2x40x128xf32>) -> tensor<2x1x40xf32> {
+  %t = nn.transpose %w {permutation = array<i64: 0, 2, 1>} : (tensor<2x40x128xf32>) -> tensor<2x128x40xf32>
+  %0 = nn.matmul %x, %t : (tensor<2x1x128xf32>, tensor<2x128x40xf32>) -> tensor<2x1x40xf32>
+  return %0 : tensor<2x1x40xf32>
+}
+func.func @some_rows_have_panels_laid_out(%x: tensor<2x3x128xf32>, %w: tensor<2x40x128xf32>) -> tensor<2x3x40xf32> {
+  %t = nn.transpose %w {permutation = array<i64: 0, 2, 1>} : (tensor<2x40x128xf32>) -> tensor<2x128x40xf32>
+  %0 = nn.matmul %x, %t : (tensor<2x3x128xf32>, tensor<2x128x40xf32>) -> tensor<2x3x40xf32>
+  return %0 : tensor<2x3x40xf32>
+}
+
 // -----
 
 // CHECK-LABEL: func @other_types_are_multiplied_by_a_reduction
