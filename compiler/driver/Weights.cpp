@@ -29,7 +29,8 @@ Expected<Weights> Weights::collect(rt::ProgramOp program) {
     if (!type || !type.hasStaticShape())
       return mismatch("has no static tensor type", op.getOffset());
     weights.pieces.push_back(
-        {op.getOffset(), pack::storedBytes(type), op.getValue(), type});
+        {op.getOffset(), pack::storedBytes(type), op.getValue(), type,
+         op.getEncoded()});
   }
   llvm::stable_sort(weights.pieces, [](const Piece &a, const Piece &b) {
     return a.offset < b.offset;
@@ -50,7 +51,8 @@ bool Weights::equals(const Weights &other) const {
   return total == other.total &&
          llvm::equal(pieces, other.pieces, [](const Piece &a, const Piece &b) {
            return a.offset == b.offset && a.bytes == b.bytes &&
-                  a.value == b.value && a.type == b.type;
+                  a.value == b.value && a.type == b.type &&
+                  a.encoded == b.encoded;
          });
 }
 
@@ -109,8 +111,7 @@ Error Weights::writePiece(const Piece &piece, raw_ostream &os) const {
   } else {
     return mismatch("is neither elements nor a reference", piece.offset);
   }
-  if (!encoding || bytes.size() != pack::denseBytes(plain)) {
-    // Plain, or a reference to bytes that are encoded already.
+  if (!encoding || piece.encoded) {
     if (bytes.size() != piece.bytes)
       return mismatch("has another size than its type", piece.offset);
     os.write(bytes.data(), bytes.size());

@@ -42,6 +42,7 @@ private:
     uint64_t bytes;
     mlir::Attribute value;
     mlir::RankedTensorType type;
+    bool encoded; // the value is the bytes that the type stores
   };
 
   llvm::Error writePiece(const Piece &piece, llvm::raw_ostream &os) const;

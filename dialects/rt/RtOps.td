@@ -106,8 +106,13 @@ def Rt_KernelOp : Rt_Op<"kernel", [Symbol, NoTerminator, SingleBlock, IsolatedFr
 
 def Rt_WeightOp : Rt_Op<"weight"> {
   let summary = "Bytes of the artifact's weights and the constant they come from";
-  let arguments = (ins UI64Attr:$offset, AnyAttr:$value, TypeAttr:$type);
-  let assemblyFormat = "`at` $offset `(` $value `)` `as` $type attr-dict";
+  let description = [{
+    The value holds elements, which are written as the type stores them, or with
+    `encoded` the bytes that the type's encoding stores.
+  }];
+  let arguments = (ins UI64Attr:$offset, AnyAttr:$value, TypeAttr:$type,
+                       UnitAttr:$encoded);
+  let assemblyFormat = "`at` $offset `(` $value `)` (`encoded` $encoded^)? `as` $type attr-dict";
   let hasVerifier = 1;
 }
 

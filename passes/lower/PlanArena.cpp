@@ -54,7 +54,13 @@ private:
   SmallVector<Slot> slots;
   /// Per op in the order of forEachOp: the steps before it, and it as well.
   SmallVector<unsigned> stepsUpTo;
-  SmallVector<std::tuple<uint64_t, Attribute, RankedTensorType>> weights;
+  struct Stored {
+    uint64_t offset;
+    Attribute value;
+    RankedTensorType type;
+    bool encoded; // the value is the bytes that the type stores
+  };
+  SmallVector<Stored> weights;
   uint64_t weightBytes = 0, slotBytes = 0, peakBytes = 0, laneBytes = 0;
 };
 
@@ -171,7 +177,8 @@ void Planner::planWeights() {
     weightOf[op->getResult(0)] = it->second;
     if (!isNew)
       return;
-    weights.push_back({weightBytes, value, type});
+    weights.push_back({weightBytes, value, type,
+                       isa<pack::ConstantOp>(op) && type.getEncoding()});
     weightBytes = alignUp(weightBytes + pack::storedBytes(type));
   });
   // Also where all are empty: their address is one inside the weights.
@@ -299,8 +306,9 @@ ArrayAttr Planner::describeSlots() {
 
 void Planner::emitSteps(Block *body) {
   b.setInsertionPointToEnd(body);
-  for (auto &[offset, value, type] : weights)
-    rt::WeightOp::create(b, module.getLoc(), offset, value, type);
+  for (const Stored &w : weights)
+    rt::WeightOp::create(b, module.getLoc(), w.offset, w.value, w.type,
+                         w.encoded);
   SymbolTable symbols(module);
   emitBlock(program.front(), symbols, 1);
 }

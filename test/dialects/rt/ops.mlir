@@ -6,16 +6,18 @@
 // CHECK-SAME: inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
 // CHECK-SAME: outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}, {name = "z", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}]
 // CHECK-SAME: peak_bytes = 25664 : ui64, slot_bytes = 25664 : ui64
-// CHECK-SAME: symbols = {past = array<i64: 0, 99>, seq = array<i64: 1, 100>}, weight_bytes = 8256 : ui64
+// CHECK-SAME: symbols = {past = array<i64: 0, 99>, seq = array<i64: 1, 100>}, weight_bytes = 9280 : ui64
 rt.program @main attributes {
     symbols = {past = array<i64: 0, 99>, seq = array<i64: 1, 100>},
     inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
     outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}, {name = "z", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
-    slot_bytes = 25664 : ui64, peak_bytes = 25664 : ui64, weight_bytes = 8256 : ui64} {
+    slot_bytes = 25664 : ui64, peak_bytes = 25664 : ui64, weight_bytes = 9280 : ui64} {
   // CHECK-NEXT: rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>
   rt.weight at 0(dense<5.000000e-01> : tensor<64x32xf32>) as tensor<64x32xf32, #pack.panels<16>>
   // CHECK-NEXT: rt.weight at 8192(#pack.ref<"model.onnx", 4, 16>) as tensor<4xf32>
   rt.weight at 8192 (#pack.ref<"model.onnx", 4, 16>) as tensor<4xf32>
+  // CHECK-NEXT: rt.weight at 8256(#pack.ref<"model.onnx", 20, 1024>) encoded as tensor<16x16xf32, #pack.panels<16>>
+  rt.weight at 8256 (#pack.ref<"model.onnx", 20, 1024>) encoded as tensor<16x16xf32, #pack.panels<16>>
   // CHECK-NEXT: rt.check <"seq">, <"past + 1"> else 6
   rt.check <"seq">, <"past + 1"> else 6
   // CHECK-NEXT: rt.size "kept" at <arena + 64> in 0 to 100 else 9

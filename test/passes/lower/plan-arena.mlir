@@ -187,3 +187,15 @@ func.func @main() -> tensor<4xf32> {
   %0 = nn.reduce %x {kind = #nn.reduce<sum>, axes = array<i64: 0>, keepdims = false} : (tensor<0x4xf32>) -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// -----
+
+// A constant of encoded type holds the bytes to store, which here are as many
+// as those of its elements.
+// CHECK-LABEL: rt.program @main
+// CHECK:       rt.weight at 0(#pack.ref<"model.onnx", 0, 128>) encoded as tensor<4x8xf32, #pack.int<8, scale = f32>>
+func.func @main(%x: tensor<2x4xf32>) -> tensor<2x8xf32> {
+  %w = pack.constant(#pack.ref<"model.onnx", 0, 128>) : tensor<4x8xf32, #pack.int<8, scale = f32>>
+  %0 = nn.matmul %x, %w : (tensor<2x4xf32>, tensor<4x8xf32, #pack.int<8, scale = f32>>) -> tensor<2x8xf32>
+  return %0 : tensor<2x8xf32>
+}
