@@ -26,8 +26,8 @@ ROUNDING = {"float32": 2e-6, "float64": 1e-9, "float16": 1e-3,
 
 
 # The reference evaluator is wrong for these: sizes of one are lost, signs are
-# not taken away.
-NO_REFERENCE = ("GlobalMaxPool", "LpNormalization")
+# not taken away, channels are counted by the batch.
+NO_REFERENCE = ("GlobalMaxPool", "LpNormalization", "LRN")
 
 
 class Reject(Exception):
@@ -264,6 +264,8 @@ class Graph:
         first = arrays[0]
         if first.size > 4096 or first.size == 0 or first.ndim > 6:
             raise Reject("size")
+        if any(a.shape != first.shape for a in arrays[1:]):
+            raise Reject("size decided by rounding")
         if not is_float(first):
             if any((a != first).any() for a in arrays[1:]):
                 raise Reject("decided by rounding")
