@@ -273,15 +273,8 @@ g (float[3,4] x, int64[4] pads) => (float[A,B] y) {
 }""", *[{"x": floats(3, 4), "pads": ints(*p)} for p in ((0, 0, 0, 0), (1, 2, 3, 0))],
      options=["--bound", "Pad_0=3"])
 
-# name: (model, part of the message)
-REFUSED = {
-    "a range without a bound": ("""
-g (int64 n) => (int64[N] y) {
-  zero = Constant <value_int = 0> ()
-  one = Constant <value_int = 1> ()
-  y = Range (zero, n, one)
-}""", "--bound Range_2=N"),
-    "a loop without a bound": ("""
+# A loop that ends when its state has grown.
+GROWING = """
 g (float[4] x, bool go) => (float[N,4] all) {
   y, all = Loop (, go, x) <body = b (int64 i, bool c, float[4] h) => (bool c1, float[4] h1, float[4] s) {
     h1 = Add (h, h)
@@ -290,7 +283,17 @@ g (float[4] x, bool go) => (float[N,4] all) {
     c1 = Less (size, limit)
     s = Identity (h1)
   }>
-}""", "--bound Loop_0=N"),
+}"""
+
+# name: (model, part of the message)
+REFUSED = {
+    "a range without a bound": ("""
+g (int64 n) => (int64[N] y) {
+  zero = Constant <value_int = 0> ()
+  one = Constant <value_int = 1> ()
+  y = Range (zero, n, one)
+}""", "--bound Range_2=N"),
+    "a loop without a bound": (GROWING, "--bound Loop_0=N"),
 }
 
 # name: (model, options, inputs, part of the message)
@@ -316,16 +319,7 @@ g (float[10] x, int64[2] split) => (float[A] y, float[B] z) {
   y, b = Split <axis = 0> (x, split)
   z = Neg (b)
 }""", ["--bound", "Split_0=10"], {"x": floats(10), "split": ints(8, 7)}, "Split_0"),
-    "a loop that runs on": ("""
-g (float[4] x, bool go) => (float[N,4] all) {
-  y, all = Loop (, go, x) <body = b (int64 i, bool c, float[4] h) => (bool c1, float[4] h1, float[4] s) {
-    h1 = Add (h, h)
-    size = ReduceL2 <keepdims = 0> (h1)
-    limit = Constant <value_float = 50.0> ()
-    c1 = Less (size, limit)
-    s = Identity (h1)
-  }>
-}""", ["--bound", "Loop_0=2"], {"x": floats(4), "go": number(True, bool)}, "Loop_0"),
+    "a loop that runs on": (GROWING, ["--bound", "Loop_0=2"], {"x": floats(4), "go": number(True, bool)}, "Loop_0"),
     "sizes that meet and differ": ("""
 g (float[6] x, float[6] y) => (float[N] z) {
   zero = Constant <value_float = 0.0> ()

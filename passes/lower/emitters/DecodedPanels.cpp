@@ -183,17 +183,10 @@ void QuantMatmulEmitter::sharedRows(const Blocks &blocks, Value from, Value to,
     Value n = f.minimum(f.sub(depth, k), f.index(kChunk));
     decodeChunk(blocks, first, n);
     // Whole tiles, thirds of tiles, rows.
-    Value done = f.index(0);
-    for (int64_t step : {sharedTile, sharedTile / 3, int64_t(1)}) {
-      Value tiles = arith::DivUIOp::create(f.b, f.loc, f.sub(rowsNow, done),
-                                           f.index(step));
-      Value end = f.add(done, f.mul(tiles, f.index(step)));
-      f.loop(done, end, step, {}, [&](Value r, ValueRange) {
-        addChunk(blocks, f.add(from, r), r, step, first, n);
-        return Values{};
-      });
-      done = end;
-    }
+    f.ladder(f.index(0), rowsNow, {sharedTile, sharedTile / 3, 1},
+             [&](Value r, int64_t step) {
+               addChunk(blocks, f.add(from, r), r, step, first, n);
+             });
     return Values{};
   });
   f.loop(f.index(0), rowsNow, 1, {}, [&](Value r, ValueRange) {

@@ -45,8 +45,20 @@ private:
   /// Loads the extras and writes the results.
   void finishAt(ArrayRef<Value> indices, ValueRange combined, int64_t width,
                 Value count = {});
+  /// What the body makes of its arguments, as vectors of `width`.
+  SmallVector<Value> bodyValues(ValueRange arguments, int64_t width);
   SmallVector<Value> combineAll(ValueRange accumulators, ValueRange values);
+  /// combineAll, a product as one fused multiply-add.
+  SmallVector<Value> accumulate(ValueRange accumulators, ValueRange values);
   SmallVector<Value> identities(int64_t width);
+  /// The combined loops from `loop` to `end`, outermost first, around `body`,
+  /// which finds their indices behind the others.
+  SmallVector<Value>
+  combinedLoops(unsigned loop, unsigned end, SmallVector<Value> &indices,
+                ValueRange accumulators,
+                llvm::function_ref<SmallVector<Value>(ValueRange)> body);
+  /// Lanes of results that lie side by side.
+  int64_t columnLanes();
   void column(ArrayRef<Value> tile, Value at, int64_t width, int64_t vectors,
               Value count);
   /// `count` neighbours on a line, from `at` on, in `width` channels.
@@ -126,8 +138,13 @@ SmallVector<Value> ReduceEmitter::elements(ArrayRef<Value> indices,
     arguments.push_back(f.loadLanes(buffer, place(a, indices), plan.getSteps()[a],
                                     accesses[a].strides[plan.getVector()], width,
                                     count));
-  body.width = width;
   body.indices = ownIndices(indices);
+  return bodyValues(arguments, width);
+}
+
+SmallVector<Value> ReduceEmitter::bodyValues(ValueRange arguments,
+                                             int64_t width) {
+  body.width = width;
   SmallVector<Value> values = body.write(op.getBody(), arguments);
   for (Value &v : values)
     v = fused ? body.widenProduct(v) : body.widen(v);
@@ -166,6 +183,36 @@ SmallVector<Value> ReduceEmitter::combineAll(ValueRange accumulators,
   return all;
 }
 
+SmallVector<Value> ReduceEmitter::accumulate(ValueRange accumulators,
+                                             ValueRange values) {
+  if (fused)
+    return {fuseProduct(f, accumulators[0], values[0])};
+  return combineAll(accumulators, values);
+}
+
+SmallVector<Value> ReduceEmitter::combinedLoops(
+    unsigned loop, unsigned end, SmallVector<Value> &indices,
+    ValueRange accumulators,
+    llvm::function_ref<SmallVector<Value>(ValueRange)> body) {
+  if (loop == end)
+    return body(accumulators);
+  return f.loop(f.index(0), sizes[loop], 1, accumulators,
+                [&](Value i, ValueRange carried) {
+                  indices.push_back(i);
+                  SmallVector<Value> r =
+                      combinedLoops(loop + 1, end, indices, carried, body);
+                  indices.pop_back();
+                  return r;
+                });
+}
+
+int64_t ReduceEmitter::columnLanes() {
+  SmallVector<Type> types(valueTypes);
+  for (const Buffer &b : llvm::concat<Buffer>(ins, results))
+    types.push_back(b.element);
+  return f.lanesFor(types);
+}
+
 SmallVector<Value> ReduceEmitter::identities(int64_t width) {
   SmallVector<Value> start;
   body.width = width;
@@ -182,37 +229,24 @@ SmallVector<Value> ReduceEmitter::identities(int64_t width) {
 /// Columns at .. at + width * vectors, of which only `count` may exist.
 void ReduceEmitter::column(ArrayRef<Value> tile, Value at, int64_t width,
                            int64_t vectors, Value count) {
-  unsigned parallel = plan.getParallel(), loops = plan.getLoops();
+  unsigned parallel = plan.getParallel();
   SmallVector<Value> indices(tile.begin(), tile.end());
   auto columnOf = [&](int64_t v) { return v ? f.add(at, f.index(v * width)) : at; };
   SmallVector<Value> start;
   for (int64_t v = 0; v < vectors; ++v)
     llvm::append_range(start, identities(width));
   size_t each = start.size() / vectors;
-  // The combined loops, outermost first.
-  std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
-      [&](unsigned loop, ValueRange accumulators) -> SmallVector<Value> {
-    if (loop < loops)
-      return f.loop(f.index(0), sizes[loop], 1, accumulators,
-                    [&](Value i, ValueRange carried) {
-                      indices.push_back(i);
-                      SmallVector<Value> r = nest(loop + 1, carried);
-                      indices.pop_back();
-                      return r;
-                    });
-    SmallVector<Value> next;
-    for (int64_t v = 0; v < vectors; ++v) {
-      indices[parallel - 1] = columnOf(v);
-      SmallVector<Value> values = elements(indices, width, count);
-      ValueRange here = accumulators.slice(v * each, each);
-      if (fused)
-        next.push_back(fuseProduct(f, here[0], values[0]));
-      else
-        llvm::append_range(next, combineAll(here, values));
-    }
-    return next;
-  };
-  SmallVector<Value> combined = nest(parallel, start);
+  SmallVector<Value> combined = combinedLoops(
+      parallel, plan.getLoops(), indices, start, [&](ValueRange accumulators) {
+        SmallVector<Value> next;
+        for (int64_t v = 0; v < vectors; ++v) {
+          indices[parallel - 1] = columnOf(v);
+          SmallVector<Value> values = elements(indices, width, count);
+          llvm::append_range(
+              next, accumulate(accumulators.slice(v * each, each), values));
+        }
+        return next;
+      });
   for (int64_t v = 0; v < vectors; ++v) {
     indices[parallel - 1] = columnOf(v);
     finishAt(indices, ArrayRef(combined).slice(v * each, each), width, count);
@@ -224,10 +258,7 @@ void ReduceEmitter::columns(ArrayRef<Value> tile) {
   Value lo = f.mul(tile.back(), f.index(kern::kReduceChunk));
   Value hi = f.minimum(f.add(lo, f.index(kern::kReduceChunk)),
                        sizes[parallel - 1]);
-  SmallVector<Type> types(valueTypes);
-  for (const Buffer &b : llvm::concat<Buffer>(ins, results))
-    types.push_back(b.element);
-  int64_t lanes = f.lanesFor(types);
+  int64_t lanes = columnLanes();
   auto run = [&](Value to, int64_t width, int64_t vectors, bool partial) {
     f.forEach(lo, to, width * vectors, [&](Value at) {
       column(tile, at, width, vectors, partial ? f.sub(to, at) : Value());
@@ -260,19 +291,9 @@ void ReduceEmitter::neighbours(ArrayRef<Value> outer, Value at, Value channel,
   size_t each = start.size() / count;
   SmallVector<Value> indices(outer);
   indices.append({at, channel});
-  body.width = width;
-  // The combined loops, outermost first; the innermost is written out. Strides
-  // are fixed, so what neighbours share is loaded once.
-  std::function<SmallVector<Value>(unsigned, ValueRange)> nest =
-      [&](unsigned loop, ValueRange carried) -> SmallVector<Value> {
-    if (loop < inner)
-      return f.loop(f.index(0), sizes[loop], 1, carried,
-                    [&](Value i, ValueRange sums) {
-                      indices.push_back(i);
-                      SmallVector<Value> r = nest(loop + 1, sums);
-                      indices.pop_back();
-                      return r;
-                    });
+  // The innermost loop is written out. Strides are fixed, so what neighbours
+  // share is loaded once.
+  auto written = [&](ValueRange carried) {
     SmallVector<Value> sums(carried), bases;
     for (size_t a = 0; a < ins.size(); ++a) {
       ArrayRef<Value> fixed(indices);
@@ -293,19 +314,15 @@ void ReduceEmitter::neighbours(ArrayRef<Value> outer, Value at, Value channel,
           arguments.push_back(
               f.load(buffer, where, plan.getSteps()[a] ? width : 1));
         }
-        SmallVector<Value> values = body.write(op.getBody(), arguments);
-        for (Value &v : values)
-          v = fused ? body.widenProduct(v) : body.widen(v);
+        SmallVector<Value> values = bodyValues(arguments, width);
         MutableArrayRef<Value> sum =
             MutableArrayRef(sums).slice(n * each, each);
-        if (fused)
-          sum[0] = fuseProduct(f, sum[0], values[0]);
-        else
-          llvm::copy(combineAll(SmallVector<Value>(sum), values), sum.begin());
+        llvm::copy(accumulate(ArrayRef<Value>(sum), values), sum.begin());
       }
     return sums;
   };
-  SmallVector<Value> combined = nest(line + 2, start);
+  SmallVector<Value> combined =
+      combinedLoops(line + 2, inner, indices, start, written);
   for (int64_t n = 0; n < count; ++n) {
     indices[line] = f.add(at, f.index(n));
     finishAt(indices, ArrayRef(combined).slice(n * each, each), width);
@@ -319,10 +336,7 @@ void ReduceEmitter::windows(ArrayRef<Value> where) {
   Value from = f.mul(where.back(), length);
   Value to = f.minimum(f.add(from, length), sizes[line]);
   ArrayRef<Value> outer = where.drop_back();
-  SmallVector<Type> types(valueTypes);
-  for (const Buffer &b : llvm::concat<Buffer>(ins, results))
-    types.push_back(b.element);
-  int64_t lanes = std::min(f.lanesFor(types), kern::kBlock);
+  int64_t lanes = std::min(columnLanes(), kern::kBlock);
   if (lanes == 1) {
     f.loop(from, to, 1, {}, [&](Value at, ValueRange) {
       SmallVector<Value> indices(outer);
