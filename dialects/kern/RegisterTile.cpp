@@ -4,9 +4,12 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::kern;
 
-/// Rows times panels of 16 columns that 32 registers of 16 lanes accumulate,
-/// beside a vector per panel and one splat.
-static constexpr int64_t kTallest = 14;
+/// Rows times two panels of 16 columns that 32 registers of 16 lanes accumulate,
+/// beside a vector per panel, a splat, and the next steps' operands: with 14
+/// rows LLVM loads those ahead and spills sums instead.
+static constexpr int64_t kTallest = 12;
+/// Results of a line of windows that are combined side by side.
+static constexpr int64_t kLongestRun = 14;
 /// A row distance that is a multiple of this puts all rows of a tile into one
 /// set of the first-level cache, which holds eight lines.
 static constexpr int64_t kSetPeriod = 512;
@@ -46,7 +49,7 @@ TileAttr kern::chooseTile(MLIRContext *context, const MatmulNest &nest,
   DimExpr rowStep = lhs.strides[nest.panel - 1];
   bool aliases = rowStep.isConstant() && rowStep.constant() > 0 &&
                  rowStep.constant() % kSetPeriod == 0;
-  SmallVector<int64_t> heights = {12, 8, 4, 2, 1};
+  SmallVector<int64_t> heights = {kTallest, 8, 4, 2, 1};
   int64_t wide = 2;
   if (rows.isConstant()) {
     heights = evenly(rows.constant(), aliases ? 6 : kTallest);
@@ -127,9 +130,9 @@ TileAttr kern::chooseWindowTile(MLIRContext *context, const LoopNest &nest,
       steps.push_back(a.strides[loop].constant());
     }
   }
-  SmallVector<int64_t> lengths = {kTallest, 4, 1};
+  SmallVector<int64_t> lengths = {kLongestRun, 4, 1};
   if (nest.sizes[line].isConstant())
-    lengths = evenly(nest.sizes[line].constant(), kTallest);
+    lengths = evenly(nest.sizes[line].constant(), kLongestRun);
   return TileAttr::get(context, lengths, /*panels=*/{1},
                        /*depth=*/{nest.sizes[inner].constant()}, steps,
                        /*partial=*/false);

@@ -7,14 +7,14 @@
 
 #avx512 = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.vector_bytes" = 64 : i64, "tenon.masks" = 1 : i64, "tenon.registers" = 32 : i64>>
 
-// 14 rows of two panels, 28 accumulators, four steps of k written out; the
+// 10 rows of two panels, 20 accumulators, four steps of k written out; the
 // last panel alone is masked.
 // CHECK-LABEL: func.func @matmul_f32_
-// CHECK:         scf.for {{.*}} iter_args({{(%[^ ]+ = %[^ ]+, ){27}%[^ ]+ = %[^ ]+}})
+// CHECK:         scf.for {{.*}} iter_args({{(%[^ ]+ = %[^ ]+, ){19}%[^ ]+ = %[^ ]+}})
 // CHECK-COUNT-2:   vector.load {{.*}} vector<16xf32>
-// CHECK-COUNT-28:  math.fma {{.*}} : vector<16xf32>
+// CHECK-COUNT-20:  math.fma {{.*}} : vector<16xf32>
 // CHECK-COUNT-2:   vector.load {{.*}} vector<16xf32>
-// CHECK-COUNT-84:  math.fma {{.*}} : vector<16xf32>
+// CHECK-COUNT-60:  math.fma {{.*}} : vector<16xf32>
 // CHECK-NOT:       math.fma
 // CHECK:         vector.store
 // CHECK:         vector.create_mask
@@ -33,7 +33,7 @@ module attributes {dlti.target_system_spec = #avx512} {
 
 #avx2 = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.vector_bytes" = 32 : i64, "tenon.registers" = 16 : i64>>
 
-// The same tile in parts of 5, 5 and 4 rows of one panel in two registers; the
+// The same tile in two parts of 5 rows of one panel in two registers; the
 // last columns go through the stack.
 // CHECK-LABEL: func.func @matmul_f32_
 // CHECK:         memref.alloca() {{.*}} memref<8xf32>

@@ -79,19 +79,19 @@ func.func @all_loops_may_be_combined(%x: tensor<8x64xf32>) -> tensor<f32> {
 
 // Row steps and register tiles are fixed in the code.
 // CHECK-LABEL: func @products_of_one_tile_share_a_kernel
-func.func @products_of_one_tile_share_a_kernel(%x: tensor<28x64xf32>, %w: tensor<64x64xf32>, %u: tensor<64x64xf32>, %y: tensor<5x3x64xf32>, %v: tensor<5x64x16xf32>, %t: tensor<56x64xf32>) -> (tensor<56x64xf32>, tensor<28x64xf32>, tensor<5x3x16xf32>) {
+func.func @products_of_one_tile_share_a_kernel(%x: tensor<24x64xf32>, %w: tensor<64x64xf32>, %u: tensor<64x64xf32>, %y: tensor<5x3x64xf32>, %v: tensor<5x64x16xf32>, %t: tensor<48x64xf32>) -> (tensor<48x64xf32>, tensor<24x64xf32>, tensor<5x3x16xf32>) {
   // CHECK: kern.matmul
-  // CHECK-SAME: tile <rows = [14], panels = [2], depth = [4], steps = [64, 1, 64], partial = false>
+  // CHECK-SAME: tile <rows = [12], panels = [2], depth = [4], steps = [64, 1, 64], partial = false>
   // CHECK-SAME: kernel = "[[MATMUL:matmul_f32_[0-9a-f]+]]"
-  %0 = nn.matmul %t, %w : (tensor<56x64xf32>, tensor<64x64xf32>) -> tensor<56x64xf32>
-  %1 = nn.matmul %x, %u : (tensor<28x64xf32>, tensor<64x64xf32>) -> tensor<28x64xf32>
+  %0 = nn.matmul %t, %w : (tensor<48x64xf32>, tensor<64x64xf32>) -> tensor<48x64xf32>
+  %1 = nn.matmul %x, %u : (tensor<24x64xf32>, tensor<64x64xf32>) -> tensor<24x64xf32>
   // CHECK: kernel = "[[MATMUL]]"
   // A stack has one more loop.
   // CHECK: kern.matmul
   // CHECK-NOT: kernel = "[[MATMUL]]"
   // CHECK: return
   %2 = nn.matmul %y, %v : (tensor<5x3x64xf32>, tensor<5x64x16xf32>) -> tensor<5x3x16xf32>
-  return %0, %1, %2 : tensor<56x64xf32>, tensor<28x64xf32>, tensor<5x3x16xf32>
+  return %0, %1, %2 : tensor<48x64xf32>, tensor<24x64xf32>, tensor<5x3x16xf32>
 }
 
 // Its loops are what the body sees: none is merged.
