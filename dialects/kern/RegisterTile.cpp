@@ -88,6 +88,10 @@ TileAttr kern::chooseTile(MLIRContext *context, const MatmulNest &nest,
     steps = {rowStep.constant(), fixed(lhs.strides[inner]),
              fixed(rhs.strides[inner])};
     unroll = inner > nest.reduction ? kBlock : 4;
+    // No two of them read the same splat: LLVM would load it once and keep it
+    // beside the sums.
+    if (steps[1] > 0)
+      unroll = std::min(unroll, std::max<int64_t>(steps[0] / steps[1], 1));
   }
   return TileAttr::get(context, heights, panels,
                        ladderOf(nest.sizes[inner], unroll), steps,
