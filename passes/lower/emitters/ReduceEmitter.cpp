@@ -292,7 +292,22 @@ void ReduceEmitter::neighbours(ArrayRef<Value> outer, Value at, Value channel,
   SmallVector<Value> indices(outer);
   indices.append({at, channel});
   // The innermost loop is written out. Strides are fixed, so what neighbours
-  // share is loaded once.
+  // share is loaded once; all that read it come together, that it may be
+  // forgotten. Each result still takes its steps in their order.
+  SmallVector<std::pair<int64_t, int64_t>> order;
+  for (int64_t k = 0; k < tile.getDepth()[0]; ++k)
+    for (int64_t n = 0; n < count; ++n)
+      order.emplace_back(k, n);
+  for (size_t a = 0; a < ins.size(); ++a) {
+    ArrayRef<int64_t> steps = tile.getSteps().slice(2 * a, 2);
+    if (steps[0] <= 0 || steps[1] <= 0)
+      continue;
+    llvm::stable_sort(order, [&](const auto &x, const auto &y) {
+      return x.first * steps[1] + x.second * steps[0] <
+             y.first * steps[1] + y.second * steps[0];
+    });
+    break;
+  }
   auto written = [&](ValueRange carried) {
     SmallVector<Value> sums(carried), bases;
     for (size_t a = 0; a < ins.size(); ++a) {
@@ -305,20 +320,18 @@ void ReduceEmitter::neighbours(ArrayRef<Value> outer, Value at, Value channel,
         base = f.add(base, f.mul(indices[d], accesses[a].strides[d]));
       bases.push_back(base);
     }
-    for (int64_t k = 0; k < tile.getDepth()[0]; ++k)
-      for (int64_t n = 0; n < count; ++n) {
-        SmallVector<Value> arguments;
-        for (auto [a, buffer] : llvm::enumerate(ins)) {
-          ArrayRef<int64_t> steps = tile.getSteps().slice(2 * a, 2);
-          Value where = f.add(bases[a], f.index(n * steps[0] + k * steps[1]));
-          arguments.push_back(
-              f.load(buffer, where, plan.getSteps()[a] ? width : 1));
-        }
-        SmallVector<Value> values = bodyValues(arguments, width);
-        MutableArrayRef<Value> sum =
-            MutableArrayRef(sums).slice(n * each, each);
-        llvm::copy(accumulate(ArrayRef<Value>(sum), values), sum.begin());
+    for (auto [k, n] : order) {
+      SmallVector<Value> arguments;
+      for (auto [a, buffer] : llvm::enumerate(ins)) {
+        ArrayRef<int64_t> steps = tile.getSteps().slice(2 * a, 2);
+        Value where = f.add(bases[a], f.index(n * steps[0] + k * steps[1]));
+        arguments.push_back(
+            f.load(buffer, where, plan.getSteps()[a] ? width : 1));
       }
+      SmallVector<Value> values = bodyValues(arguments, width);
+      MutableArrayRef<Value> sum = MutableArrayRef(sums).slice(n * each, each);
+      llvm::copy(accumulate(ArrayRef<Value>(sum), values), sum.begin());
+    }
     return sums;
   };
   SmallVector<Value> combined =
