@@ -8,7 +8,7 @@
 // behind the last channel are zero after a convolution and stay finite, so the
 // zero weights that meet them later make them harmless.
 #include "passes/schedule/Passes.h"
-#include "mlir/IR/Matchers.h"
+#include "mlir/IR/Iterators.h"
 
 namespace tenon::schedule {
 #define GEN_PASS_DEF_CHOOSELAYOUTSPASS
@@ -417,10 +417,10 @@ LogicalResult Layouts::run() {
     return failure();
   if (program.isExternal())
     return success();
+  // In program order, bodies of scans (branches, loops) in their places, so
+  // that every operand's layout is known.
   SmallVector<Operation *> ops;
-  for (Operation &op : program.front())
-    ops.push_back(&op);
-  // In program order, so that every operand's layout is known.
+  program.walk<WalkOrder::PreOrder>([&](Operation *op) { ops.push_back(op); });
   for (Operation *op : ops) {
     if (auto conv = dyn_cast<nn::ConvOp>(op))
       blockByteConv(conv) || blockConv(conv);
@@ -439,9 +439,10 @@ LogicalResult Layouts::run() {
     else
       blockElementwise(op);
   }
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(program.front())))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+  program.walk<WalkOrder::PostOrder, mlir::ReverseIterator>([](Operation *op) {
+    if (isOpTriviallyDead(op))
+      op->erase();
+  });
   return success();
 }
 

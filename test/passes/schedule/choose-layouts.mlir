@@ -83,3 +83,22 @@ func.func @bytes_stay_in_blocks(%x: tensor<1x24x8x8xui8>) -> tensor<1x24x8x8xi32
   %b = nn.conv %p, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x24x10x10xui8>, tensor<24x24x3x3xi8>) -> tensor<1x24x8x8xi32>
   return %b : tensor<1x24x8x8xi32>
 }
+
+// The body of a loop or branch is a net of its own.
+// CHECK-LABEL: func @bodies_of_scans_are_in_blocks
+// CHECK:         scan.scan
+// CHECK:           nn.to_blocks
+// CHECK:           nn.conv {{.*}}blocked
+// CHECK-NEXT:      nn.relu {{.*}} (tensor<1x2x8x8x16xf32>)
+// CHECK-NEXT:      nn.from_blocks
+// CHECK-NEXT:      scan.yield
+func.func @bodies_of_scans_are_in_blocks(%x: tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32> {
+  %y = scan.scan "t0" trip #nn.dims<5> carried(%x : tensor<1x32x8x8xf32>) {
+  ^bb0(%h: tensor<1x32x8x8xf32>):
+    %w = pack.constant(dense<0.5> : tensor<32x32x3x3xf32>) : tensor<32x32x3x3xf32>
+    %a = nn.conv %h, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x32x8x8xf32>, tensor<32x32x3x3xf32>) -> tensor<1x32x8x8xf32>
+    %r = nn.relu %a : (tensor<1x32x8x8xf32>) -> tensor<1x32x8x8xf32>
+    scan.yield %r : tensor<1x32x8x8xf32>
+  } -> tensor<1x32x8x8xf32>
+  return %y : tensor<1x32x8x8xf32>
+}
