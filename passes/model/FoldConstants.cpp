@@ -213,16 +213,16 @@ LogicalResult Folder::evaluate(ArrayRef<Operation *> gathered) {
 LogicalResult Folder::run() {
   if (program.isExternal())
     return success();
-  for (Operation &op :
-       llvm::make_early_inc_range(program.front().without_terminator())) {
-    if (op.getNumResults() == 1 && isa<nn::NnDialect>(op.getDialect()) &&
-        foldsAtOnce(&op))
-      continue;
-    if (evaluator && isWorthFolding(&op)) {
-      folded.insert(op.getResult(0));
-      gathered.push_back(&op);
+  // Bodies of scans too: what is constant there is so in every iteration.
+  program.walk([&](Operation *op) {
+    if (op->getNumResults() == 1 && isa<nn::NnDialect>(op->getDialect()) &&
+        foldsAtOnce(op))
+      return;
+    if (evaluator && isWorthFolding(op)) {
+      folded.insert(op->getResult(0));
+      gathered.push_back(op);
     }
-  }
+  });
   if (gathered.empty())
     return success();
   for (ArrayRef<Operation *> batch : batches())

@@ -41,3 +41,18 @@ func.func @several_numbers_need_an_evaluator() -> tensor<2x2xf32> {
 
 // CHECK: func private @declared
 func.func private @declared(tensor<4xf32>)
+
+// CHECK-LABEL: func @bodies_of_scans_fold_too
+// CHECK:         scan.scan
+// CHECK:           %[[C:.+]] = pack.constant(dense<3.000000e+00> : tensor<4xf32>)
+// CHECK-NEXT:      nn.add %{{.+}}, %[[C]]
+func.func @bodies_of_scans_fold_too(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = scan.scan "t0" trip #nn.dims<5> carried(%x : tensor<4xf32>) {
+  ^bb0(%h: tensor<4xf32>):
+    %c = pack.constant(dense<3.0> : tensor<1xf32>) : tensor<1xf32>
+    %e = nn.expand %c {shape = #nn.dims<4>} : (tensor<1xf32>) -> tensor<4xf32>
+    %a = nn.add %h, %e : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+    scan.yield %a : tensor<4xf32>
+  } -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
