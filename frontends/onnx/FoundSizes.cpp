@@ -75,6 +75,21 @@ static bool isSmallInteger(Value v) {
          !type.getElementType().isInteger(1);
 }
 
+static LogicalResult notSmall(NodeContext &node, StringRef name, Value v) {
+  return node.error() << "the operand '" << name
+                      << "' decides shapes; expected at most " << kMostElements
+                      << " integers, but it is " << v.getType();
+}
+
+/// Element `i` of a vector of integers.
+static Value elementAt(NodeContext &node, Value vector, int64_t i) {
+  SmallVector<int64_t> steps = {1};
+  Value one = node.make<nn::SliceOp>(
+      node.elementOf(vector), vector, node.dimsAttr({DimExpr(i)}),
+      ArrayRef<int64_t>(steps), node.dimsAttr({DimExpr(1)}));
+  return node.reshape(one, {});
+}
+
 /// Every element of a tensor as a symbol of its own.
 static std::optional<IntTensor> readElements(NodeContext &node,
                                              const std::string &name, Value v,
@@ -86,10 +101,7 @@ static std::optional<IntTensor> readElements(NodeContext &node,
   int64_t count = type.getNumElements();
   Value flat = node.reshape(v, {count});
   for (int64_t i = 0; i < count; ++i) {
-    SmallVector<int64_t> steps = {1};
-    Value one = node.make<nn::SliceOp>(
-        type.getElementType(), flat, node.dimsAttr({DimExpr(i)}),
-        ArrayRef<int64_t>(steps), node.dimsAttr({DimExpr(1)}));
+    Value one = elementAt(node, flat, i);
     if (!one)
       return std::nullopt;
     contents.values.push_back(node.importer.findSize(
@@ -159,9 +171,7 @@ const IntTensor *NodeContext::demandInts(size_t i, StringRef name,
   const IntTensor *contents =
       importer.demandInts(*this, node.inputs[i], range, 0);
   if (!contents && in(i))
-    error() << "the operand '" << name
-            << "' decides shapes; expected at most " << kMostElements
-            << " integers, but it is " << in(i).getType();
+    (void)notSmall(*this, name, in(i));
   return contents;
 }
 
@@ -171,6 +181,39 @@ std::optional<DimExpr> NodeContext::demandInt(size_t i, StringRef name,
   if (!contents || contents->values.size() != 1)
     return std::nullopt;
   return contents->values[0];
+}
+
+LogicalResult NodeContext::checkInts(size_t i, StringRef name,
+                                     const Dims &expected,
+                                     ArrayRef<int64_t> others) {
+  Value value = in(i);
+  if (!value)
+    return failure();
+  auto type = llvm::cast<RankedTensorType>(value.getType());
+  if (!type.hasStaticShape() || type.getNumElements() > kMostElements)
+    return notSmall(*this, name, value);
+  Type i64 = builder.getI64Type();
+  int64_t count = type.getNumElements();
+  if (count != (int64_t)expected.size())
+    return error() << "expected " << expected.size() << " integers as '" << name
+                   << "', for the model declares " << dimsToString(expected)
+                   << ", but got " << count;
+  value = reshape(cast(value, i64), {count});
+  for (auto [at, size] : llvm::enumerate(expected)) {
+    Value one = elementAt(*this, value, at);
+    for (int64_t other : others)
+      one = make<nn::SelectOp>(
+          i64,
+          make<nn::CompareOp>(builder.getI1Type(), one,
+                              scalar(i64, (double)other), nn::Predicate::Eq),
+          scalar(i64, (double)size.constant()), one);
+    if (!one)
+      return failure();
+    importer.findSize(*this, one,
+                      node.inputs[i] + "." + std::to_string(at),
+                      {size.constant(), size.constant()});
+  }
+  return success();
 }
 
 //===- Bounds --------------------------------------------------------------===//

@@ -54,8 +54,11 @@ static FailureOr<DimExpr> oneHotDepth(NodeContext &node, int64_t axis) {
   if (depth && !depth->empty())
     return DimExpr((int64_t)depth->front());
   if (std::optional<Dims> declared = node.declaredDims(0))
-    if (axis < (int64_t)declared->size())
+    if (axis < (int64_t)declared->size()) {
+      if (failed(node.checkInts(1, "depth", {(*declared)[axis]})))
+        return failure();
       return (*declared)[axis];
+    }
   if (std::optional<DimExpr> depth = node.demandInt(1, "depth", kAnySize))
     return *depth;
   return failure();

@@ -61,6 +61,12 @@ public:
   const IntTensor *demandInts(size_t i, llvm::StringRef name, DimRange range);
   std::optional<DimExpr> demandInt(size_t i, llvm::StringRef name,
                                    DimRange range);
+  /// Sizes were taken from a declared shape: where operand i, known only at
+  /// run time, is not `expected`, a run ends with a status at this node. An
+  /// element may also be one of `others`.
+  mlir::LogicalResult checkInts(size_t i, llvm::StringRef name,
+                                const Dims &expected,
+                                llvm::ArrayRef<int64_t> others = {});
   /// The bytes of an operand that is a constant of the model; `type` and
   /// `shape` as the tensor says.
   std::optional<llvm::ArrayRef<char>> constantBytes(size_t i);

@@ -31,13 +31,26 @@ axesOf(NodeContext &node, size_t i, int64_t rank, int64_t count) {
 }
 
 /// The contents of a shape operand; where only run time knows them, the shape
-/// that the model declares for the result, or sizes of `range`.
+/// that the model declares for the result, or sizes of `range`. `others` stand
+/// for a size that the operand does not tell.
 static std::optional<Dims> targetShape(NodeContext &node, size_t i,
-                                       DimRange range = kAnySize) {
+                                       DimRange range = kAnySize,
+                                       ArrayRef<int64_t> others = {}) {
   if (const IntTensor *contents = node.ints(i))
     return contents->values;
-  if (std::optional<Dims> declared = node.declaredDims(0))
+  if (std::optional<Dims> declared = node.declaredDims(0)) {
+    // A short shape is that of the last dimensions.
+    Value shape = node.in(i);
+    Dims told = *declared;
+    if (shape && node.dimsOf(shape).size() == 1) {
+      std::optional<int64_t> count = node.dimsOf(shape)[0].asConstant();
+      if (count && *count < (int64_t)told.size())
+        told.erase(told.begin(), told.end() - *count);
+    }
+    if (failed(node.checkInts(i, "shape", told, others)))
+      return std::nullopt;
     return declared;
+  }
   if (const IntTensor *contents = node.demandInts(i, "shape", range))
     return contents->values;
   return std::nullopt;
@@ -50,7 +63,8 @@ static LogicalResult translateReshape(NodeContext &node) {
   bool zeroIsZero = node.node.getInt("allowzero", 0);
   // -1 and 0 mean something only where they are known.
   std::optional<Dims> target =
-      targetShape(node, 1, {zeroIsZero ? 0 : 1, INT64_MAX});
+      targetShape(node, 1, {zeroIsZero ? 0 : 1, INT64_MAX},
+                  ArrayRef<int64_t>({-1, 0}).drop_back(zeroIsZero));
   if (!target)
     return failure();
   Dims from = node.dims(0);
@@ -143,7 +157,7 @@ static LogicalResult translateTranspose(NodeContext &node) {
 
 static LogicalResult translateExpand(NodeContext &node) {
   Value data = node.in(0);
-  std::optional<Dims> target = targetShape(node, 1);
+  std::optional<Dims> target = targetShape(node, 1, kAnySize, {1});
   if (!data || !target)
     return failure();
   return node.yield(node.make<nn::ExpandOp>(node.element(0), data,
@@ -158,6 +172,12 @@ static LogicalResult translateTile(NodeContext &node) {
   } else if (std::optional<Dims> declared = node.declaredDims(0)) {
     for (auto [d, f] : llvm::zip(*declared, from))
       times.push_back(DimExpr::floorDiv(d, f));
+    if (llvm::any_of(times, [](const DimExpr &e) { return !e.isConstant(); }))
+      return node.error() << "the operand 'repeats' is known only at run time "
+                             "and so are sizes of the operand; bind it with "
+                             "--value";
+    if (failed(node.checkInts(1, "repeats", times)))
+      return failure();
   } else if ((repeats = node.demandInts(1, "repeats", kAnySize))) {
     times = repeats->values;
   } else {

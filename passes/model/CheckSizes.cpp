@@ -37,6 +37,9 @@ private:
   void requireBroadcast(ArrayRef<DimExpr> operand, ArrayRef<DimExpr> result);
   void requireChannels(Value input, Value weights, int64_t weightAxis,
                        int64_t group);
+  void requireAtMost(const DimExpr &x, const DimExpr &most);
+  /// A window fits into what it moves over, at one place at least.
+  void requirePlaces(Value result);
   /// A part of something has no more elements than there are.
   void requireInside(nn::SliceOp op);
   bool isKnown(const DimExpr &e, Operation *&behind) const;
@@ -106,9 +109,19 @@ void Checks::requireInside(nn::SliceOp op) {
       continue;
     DimExpr end = starts[i] + (shape[i] - DimExpr(1)) * DimExpr(op.getSteps()[i]) +
                   DimExpr(1);
-    if ((size - end).range(dims.symbols).lo < 0)
-      require(DimExpr::max(end - size, 0), 0);
+    requireAtMost(end, size);
   }
+}
+
+void Checks::requireAtMost(const DimExpr &x, const DimExpr &most) {
+  if ((most - x).range(dims.symbols).lo < 0)
+    require(DimExpr::max(x - most, 0), 0);
+}
+
+void Checks::requirePlaces(Value result) {
+  Dims y = dims.of(result);
+  for (const DimExpr &size : ArrayRef(y).drop_front(2))
+    requireAtMost(1, size);
 }
 
 void Checks::requireBroadcast(ArrayRef<DimExpr> operand,
@@ -157,7 +170,9 @@ void Checks::collect(Operation *op) {
       })
       .Case<nn::ConvOp>([&](nn::ConvOp op) {
         requireChannels(op.getInput(), op.getWeights(), 1, op.getGroup());
+        requirePlaces(op.getResult());
       })
+      .Case<nn::PoolOp>([&](nn::PoolOp op) { requirePlaces(op.getResult()); })
       .Case<nn::ConvTransposeOp>([&](nn::ConvTransposeOp op) {
         requireChannels(op.getInput(), op.getWeights(), 0, 1);
       });

@@ -190,6 +190,29 @@ g (int64[2] shape, float[2] x, int64[1] times) => (float[A,B] y, float[T] z) {
      {"shape": ints(1, 1), "x": floats(2), "times": ints(0)},
      options=["--bound", "ConstantOfShape_0=6", "--bound", "Tile_2=3"])
 
+DECLARED = """
+g (float[2,6] x, float[1,4] u, int64[2] to, int64[1] part, int64[2] times, int64 depth, int64[3] at) =>
+  (float[3,4] a, float[5,4] b, float[4,6] c, int64[3,7] d, float[3,4] e, float[1,4] b0, float[3,4] zeros) {
+  a = Reshape (x, to)
+  five = Constant <value_ints = [5]> ()
+  b0 = Expand (u, part)
+  zeros = ConstantOfShape (to)
+  e = Add (zeros, b0)
+  lead = Constant <value_ints = [5, 1]> ()
+  b = Expand (u, lead)
+  c = Tile (x, times)
+  values = Constant <value_ints = [0, 1]> ()
+  d = OneHot (at, depth, values)
+}"""
+TOLD = {"x": floats(2, 6), "u": floats(1, 4), "to": ints(3, 4), "part": ints(4),
+        "times": ints(2, 1), "depth": number(7), "at": ints(0, 6, 3)}
+case("declared sizes that the data tell too", DECLARED, TOLD, TOLD | {"part": ints(1)})
+case("a declared size that a shape leaves open", """
+g (float[2,6] x, int64[2] to) => (float[2,6] y) {
+  z = Neg (x)
+  y = Reshape (z, to)
+}""", *[{"x": floats(2, 6), "to": ints(*to)} for to in ((2, 6), (-1, 6), (0, -1), (0, 6))])
+
 case("slices from run-time places", """
 g (float[10,3] x, int64[1] start, int64[1] end) => (float[N,3] y) {
   axis = Constant <value_ints = [0]> ()
@@ -298,6 +321,9 @@ g (int64 n) => (int64[N] y) {
 
 # name: (model, options, inputs, part of the message)
 OUTSIDE = {
+    **{f"a declared size, but other data: {name}": (DECLARED, [], TOLD | {name: value}, node)
+       for name, value, node in (("to", ints(4, 3), "Reshape_0"), ("part", ints(2), "Expand_2"),
+                                 ("times", ints(1, 2), "Tile_7"), ("depth", number(8), "OneHot_9"))},
     "more than --bound": ("""
 g (float[3,8] x) => (int64[2,N] at) {
   at = NonZero (x)
@@ -319,6 +345,15 @@ g (float[10] x, int64[2] split) => (float[A] y, float[B] z) {
   y, b = Split <axis = 0> (x, split)
   z = Neg (b)
 }""", ["--bound", "Split_0=10"], {"x": floats(10), "split": ints(8, 7)}, "Split_0"),
+    "an input smaller than a window": ("""
+g (float[1,1,n] x) => (float[1,1,N] y) {
+  w = Constant <value = float[1,1,3] {1, 2, 3}> ()
+  y = Conv (x, w)
+}""", ["--dim", "n=1..9"], {"x": floats(1, 1, 2)}, "Conv_1"),
+    "an input smaller than a pool": ("""
+g (float[1,1,n] x) => (float[1,1,N] y) {
+  y = MaxPool <kernel_shape = [4], strides = [2]> (x)
+}""", ["--dim", "n=1..9"], {"x": floats(1, 1, 3)}, "MaxPool_0"),
     "a loop that runs on": (GROWING, ["--bound", "Loop_0=2"], {"x": floats(4), "go": number(True, bool)}, "Loop_0"),
     "sizes that meet and differ": ("""
 g (float[6] x, float[6] y) => (float[N] z) {

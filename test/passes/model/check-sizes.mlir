@@ -92,3 +92,16 @@ func.func @main(%x: tensor<9xi64>, %c: tensor<i64>) -> (tensor<3xi64>, tensor<?x
   %1 = nn.slice %x {starts = #nn.dims<0>, steps = array<i64: 1>, shape = #nn.dims<"m">} : (tensor<9xi64>) -> tensor<?xi64>
   return %0, %1 : tensor<3xi64>, tensor<?xi64>
 }
+
+// -----
+
+// A window needs a place; where padding gives it one there is nothing to check.
+// CHECK-LABEL: func.func @main
+// CHECK:         rt.check <"max(0, -n + 3)">, <0> else 6
+// CHECK-NOT:     rt.check
+func.func @main(%x: tensor<1x4x?xf32> {nn.shape = #nn.dims<1, 4, "n">}, %w: tensor<8x4x3xf32>)
+    -> (tensor<1x8x?xf32>, tensor<1x8x?xf32>) attributes {nn.symbols = {n = array<i64: 1, 9>}} {
+  %0 = nn.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, low = #nn.dims<0>, high = #nn.dims<0>, group = 1 : i64} : (tensor<1x4x?xf32>, tensor<8x4x3xf32>) -> tensor<1x8x?xf32>
+  %1 = nn.conv %x, %w {strides = array<i64: 1>, dilations = array<i64: 1>, low = #nn.dims<1>, high = #nn.dims<1>, group = 1 : i64} : (tensor<1x4x?xf32>, tensor<8x4x3xf32>) -> tensor<1x8x?xf32>
+  return %0, %1 : tensor<1x8x?xf32>, tensor<1x8x?xf32>
+}
