@@ -1,6 +1,6 @@
 // Sizes, plans, keys and step parameters of the groups. The emitters in
 // passes/lower/emitters read the parameters in the order written here.
-#include "dialects/kern/Kern.h"
+#include "dialects/kern/FixedPoint.h"
 #include "dialects/kern/RegisterTile.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -573,6 +573,11 @@ StepParameters MatmulOp::getStepParameters(const nn::DimAnalysis &dims) {
                      getColumns().getExprs()[0]};
   appendNest(nest, step);
   appendConstants(getEpilogue(), step);
+  if (int64_t block = fixedBlock(getLhs().getType(), getRhs().getType());
+      block && nest.row == 0 && m.range(dims.symbols).lo < kFixedRows)
+    step.scratchBytes = DimExpr::min(m, kFixedRows - 1) *
+                        DimExpr::ceilDiv(k, block) *
+                        DimExpr(4 * fixedRecord(block));
   step.flops = product(sizes.take_front(nest.row)) * m *
                getColumns().getExprs()[0] * k * DimExpr(2);
   return step;

@@ -11,6 +11,9 @@ in dialects/pack/PanelCodecs.h reads that file; then
   outputs for 1, 3, 5 and 64 rows are those of the decoded matrix in float64;
   AVX2 and AVX-512 code, and any number of threads, give the same bits.
 
+Few rows by int4 weights are sums of integers: x with outliers, denormals and
+what is not finite, held to the bound of each element.
+
 With --act=int8 the same holds for rows rounded to int8, with every kind of dot
 product that this machine runs, AArch64's by qemu-user included.
 
@@ -227,7 +230,7 @@ def dot_machines():
     with open("/proc/cpuinfo", encoding="utf-8") as f:
         flags = next((line for line in f if line.startswith("flags")), "")
     runs, absent = [], []
-    for flag, cpu in (("avx2", "x86-64-v3"), ("avx512bw", "x86-64-v4"),
+    for flag, cpu in (("sse4_2", "x86-64-v2"), ("avx2", "x86-64-v3"), ("avx512bw", "x86-64-v4"),
                       ("avx512_vnni", "cascadelake"), ("avx_vnni", "alderlake")):
         (runs if flag in flags.split() else absent).append([f"--mcpu={cpu}"])
     for cpu in ("generic", "cortex-a76"):  # without and with dot products
@@ -342,8 +345,8 @@ class Tester:
             self.check(self.run(other, x).tobytes() == y.tobytes(),
                        f"{label}: {rows} rows: AVX2 gives other bits")
 
-    def check_activations(self, label, model, w, bias, options=()):
-        """int8 rows by the matrix w: the same bits on all machines."""
+    def programs(self, model, options):
+        """The model for every machine, as commands."""
         programs = []
         for i, machine in enumerate(self.machines):
             program = os.path.join(self.folder, f"dots{i}")
@@ -351,19 +354,27 @@ class Tester:
                       "--no-selftest", "-o", program, *machine, *options)
             programs.append((["qemu-aarch64"] if "--target" in machine[0]
                              else []) + [program])
+        return programs
+
+    def run_program(self, program, x, threads):
+        np.save(os.path.join(self.folder, "x.npy"), x)
+        subprocess.run([*program, "x=x.npy", f"--threads={threads}",
+                        "--out=y=y.npy"], cwd=self.folder, check=True,
+                       capture_output=True)
+        return np.load(os.path.join(self.folder, "y.npy"))
+
+    def check_activations(self, label, model, w, bias, options=()):
+        """int8 rows by the matrix w: the same bits on all machines."""
+        programs = self.programs(model, options)
         for rows in (1, 2, 3, 7, 64):
             x = np.random.default_rng(rows).standard_normal((rows, len(w)))
             x = x.astype(np.float32)
             if rows == 7:
                 x[3] = 0  # a scale of its own
             expected = quantize_rows(x) @ w + bias
-            np.save(os.path.join(self.folder, "x.npy"), x)
             first = None
             for program, machine in zip(programs, self.machines):
-                subprocess.run([*program, "x=x.npy", "--threads=2",
-                                "--out=y=y.npy"], cwd=self.folder, check=True,
-                               capture_output=True)
-                y = np.load(os.path.join(self.folder, "y.npy"))
+                y = self.run_program(program, x, 2)
                 if first is None:
                     first = y
                     error = np.abs(y - expected).max() / np.abs(expected).max()
@@ -387,6 +398,70 @@ class Tester:
                 self.check_activations(
                     f"{name} {k}x{n} by int8 rows", model, decoded, 0,
                     ("--act=int8", f"--weights-format={name}"))
+
+    def check_fixed(self, label, model, w, bias, options=()):
+        """Few rows by int4 weights w in blocks of 32, whose left sides are
+        read in fixed point: hard ones stay within the bound of their blocks,
+        and what is not finite comes out as of floats."""
+        k = len(w)
+        random = np.random.default_rng(k)
+        x = random.standard_normal((11, k)).astype(np.float32)
+        x[1, ::32] = 1e6                         # an outlier in each block
+        x[2] *= np.float32(1e-40)                # denormal
+        x[3] = 0
+        x[4] *= np.exp2(random.integers(-30, 30, k)).astype(np.float32)
+        x[5] = 0
+        x[5, k - 1] = -1                         # in the block that k ends in
+        # Around the mantissa from which a unit is the next power of two.
+        x[6] = np.float32(1 + 8322814 / 2**23) * np.where(x[6] < 0, -1, 1)
+        x[7] = np.nextafter(x[6], 2 * x[6])
+        x[8] = np.nextafter(np.float32(2), np.float32(0)) * np.sign(x[8])
+        x[9] *= np.float32(1e30)
+        x[10] = np.float32(2)**-104 * np.sign(x[10])
+        programs = self.programs(model, options)
+        blocks = -(-k // 32)
+        for rows in [x[i:i + 1] for i in range(11)] + [x[:3], x]:
+            exact = rows.astype(float)
+            most = np.zeros((len(rows), blocks * 32))
+            most[:, :k] = np.abs(exact)
+            most = most.reshape(-1, blocks, 32).max(2).repeat(32, 1)[:, :k]
+            bound = (2.0**-23 * most + 2.0**-126 +
+                     2.0**-22 * np.abs(exact)) @ np.abs(w)
+            bound += 2.0**-23 * np.abs(bias) + 2.0**-126
+            first = None
+            for program, machine in zip(programs, self.machines):
+                y = self.run_program(program, rows, 2)
+                first = y if first is None else first
+                worst = (np.abs(y - bias - exact @ w) / bound).max()
+                self.check(worst <= 1, f"{label}: {' '.join(machine)}: "
+                           f"{worst} of the bound")
+                self.check(y.tobytes() == first.tobytes(),
+                           f"{label}: {' '.join(machine)} gives other bits")
+        for value in (np.inf, -np.inf, np.nan):
+            row = x[:1].copy()
+            row[0, k // 2] = value
+            with np.errstate(invalid="ignore"):
+                expected = (row.astype(float) * w.T).sum(1)
+            for program, machine in zip(programs, self.machines):
+                one = self.run_program(program, row, 1)[0]
+                many = self.run_program(program, row.repeat(12, 0), 1)[0]
+                self.check(not np.isfinite(one).any() and
+                           np.array_equal(one, many, equal_nan=True) and
+                           np.array_equal(one, expected, equal_nan=True),
+                           f"{label}: {value} by {' '.join(machine)}")
+
+    def test_fixed(self):
+        model = os.path.join(self.folder, "model.onnx")
+        for k, n in ((64, 64), (131, 37)):
+            w = np.random.default_rng(n).standard_normal((k, n))
+            save(model, w.astype(np.float32), n == 37, None)
+            self.compile(model, "int4", "x86-64-v3", "--weights=file")
+            with open(os.path.join(self.folder, "net.weights"), "rb") as f:
+                decoded = decode("int4", f.read(), k, n)
+            self.check_fixed(f"int4 {k}x{n} by few rows", model, decoded, 0,
+                             ("--weights-format=int4",))
+        w, bias = save_nbits(model, 70, 130, 4, 32, "packed", "", 3)
+        self.check_fixed("int4 with zero points by few rows", model, w, bias)
 
     def test_accuracy_level(self):
         """Level 4 asks for int8 rows, whatever the options."""
@@ -481,8 +556,9 @@ def main():
                     tester.test(name, k, n, i % 2 == 1, i)
                 except (RuntimeError, AssertionError, ValueError) as error:
                     tester.check(False, f"{name} {k}x{n}: {error!r}")
-        for test in (tester.test_activations, tester.test_accuracy_level,
-                     tester.test_nbits, tester.test_dequantize, tester.test_ties,
+        for test in (tester.test_activations, tester.test_fixed,
+                     tester.test_accuracy_level, tester.test_nbits,
+                     tester.test_dequantize, tester.test_ties,
                      tester.test_exact, tester.test_refusals):
             try:
                 test()

@@ -37,9 +37,34 @@ Value QuantMatmulEmitter::codeBytes(Value dwords, int64_t p, int64_t bits) {
   return dwords;
 }
 
+/// Pairs of words, added in dwords.
+static Value addWords(KernelFrame &f, VectorType dwords, Value x, Value y) {
+  return callX86(f, "llvm.x86.avx2.pmadd.wd", "llvm.x86.avx512.pmaddw.d.512",
+                 dwords, {x, y});
+}
+
+Value lower::zeroDots(KernelFrame &f, VectorType dwords, int64_t bits) {
+  // 8 * 2 * 15 * 128 fits a word.
+  if (f.facts.byteDot == ByteDot::Pairs && bits == 4)
+    dwords = VectorType::get({2 * dwords.getNumElements()}, f.b.getI16Type());
+  return arith::ConstantOp::create(f.b, f.loc,
+                                   cast<TypedAttr>(f.b.getZeroAttr(dwords)));
+}
+
+Value lower::finishDots(KernelFrame &f, Value sum) {
+  auto words = cast<VectorType>(sum.getType());
+  if (words.getElementType().isInteger(32))
+    return sum;
+  Value one = arith::ConstantOp::create(
+      f.b, f.loc, DenseElementsAttr::get(words, llvm::APInt(16, 1)));
+  auto dwords =
+      VectorType::get({words.getNumElements() / 2}, f.b.getI32Type());
+  return addWords(f, dwords, sum, one);
+}
+
 Value lower::dotBytes(KernelFrame &f, Value codes, Value left, Value sum,
                       int64_t bits) {
-  auto dwords = cast<VectorType>(sum.getType());
+  auto dwords = cast<VectorType>(codes.getType());
   int64_t lanes = dwords.getNumElements();
   auto bitcast = [&](Value v, Type element, int64_t width) -> Value {
     return vector::BitCastOp::create(f.b, f.loc,
@@ -57,9 +82,7 @@ Value lower::dotBytes(KernelFrame &f, Value codes, Value left, Value sum,
   Type i16 = f.b.getI16Type();
   auto words = VectorType::get({2 * lanes}, i16);
   auto addPairs = [&](Value x, Value y, Value to) {
-    Value pairs = callX86(f, "llvm.x86.avx2.pmadd.wd",
-                          "llvm.x86.avx512.pmaddw.d.512", dwords, {x, y});
-    return create(arith::AddIOp(), to, pairs);
+    return create(arith::AddIOp(), to, addWords(f, dwords, x, y));
   };
   auto splatWord = [&](int64_t v) {
     return arith::ConstantOp::create(
@@ -82,7 +105,8 @@ Value lower::dotBytes(KernelFrame &f, Value codes, Value left, Value sum,
       Value pairs = callX86(f, "llvm.x86.avx2.pmadd.ub.sw",
                             "llvm.x86.avx512.pmaddubs.w.512", words,
                             {bytes(codes), bytes(left)});
-      return addPairs(pairs, splatWord(1), sum);
+      return sum.getType() == words ? create(arith::AddIOp(), sum, pairs)
+                                    : addPairs(pairs, splatWord(1), sum);
     }
     {
       Value l = bitcast(left, i16, 2 * lanes), eight = splatWord(8);

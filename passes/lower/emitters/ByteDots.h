@@ -12,6 +12,11 @@ namespace tenon::lower {
 mlir::Value dotBytes(KernelFrame &f, mlir::Value codes, mlir::Value left,
                      mlir::Value sum, int64_t bits = 8);
 
+/// Sums of at most 32 codes of `bits` bits per dword start here, as words where
+/// that spares the CPU an addition; dotBytes goes on with what it is given.
+mlir::Value zeroDots(KernelFrame &f, mlir::VectorType dwords, int64_t bits);
+mlir::Value finishDots(KernelFrame &f, mlir::Value sum);
+
 } // namespace tenon::lower
 
 #endif // TENON_PASSES_LOWER_EMITTERS_BYTEDOTS_H

@@ -9,6 +9,7 @@
 //
 // The operations of an element are those of registerTile, in its order, so the
 // bits are the same.
+#include "dialects/kern/FixedPoint.h"
 #include "passes/lower/emitters/QuantMatmulEmitter.h"
 
 using namespace mlir;
@@ -19,7 +20,7 @@ using namespace tenon::lower;
 /// in a first-level cache of 32 KiB.
 static constexpr int64_t kSharing = 96, kChunk = 128;
 /// Fewer rows decode in registers.
-static constexpr int64_t kManyRows = 12;
+static constexpr int64_t kManyRows = kern::kFixedRows;
 
 std::optional<QuantMatmulEmitter::Blocks> QuantMatmulEmitter::blocks() const {
   // The buffers would be much on the stack of a small machine.

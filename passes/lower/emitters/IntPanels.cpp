@@ -125,6 +125,14 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addBlock(pack::IntAttr encoding,
                       : f.index(encoding.getGroup() / unit * kern::kBlock);
   Value scales = f.add(at, codes);
   Values zeroPoints = loadZeros(encoding, scales);
+  // Scales move codes off the lines' beginnings: one line in nine holds the
+  // end of a code's dwords and scales, and is asked for by no other.
+  if (!whole)
+    prefetch(scales);
+  if (fixed)
+    return addFixed(encoding, k, at,
+                    last ? f.sub(depth, k) : f.index(encoding.getGroup()),
+                    scales, zeroPoints, totals);
   Values sums = lhs.element.isF32()
                     ? fmaBlock(encoding, k, at, units, last, zeroPoints)
                     : dotBlock(encoding, k, at, units, last, zeroPoints);
@@ -142,7 +150,8 @@ QuantMatmulEmitter::Values QuantMatmulEmitter::addBlock(pack::IntAttr encoding,
 
 QuantMatmulEmitter::Values QuantMatmulEmitter::sumInt(pack::IntAttr encoding) {
   int64_t unit = 32 / encoding.getBits(), group = encoding.getGroup();
-  makeTable();
+  if (!fixed)
+    makeTable();
   auto split = [&](Value number, int64_t by) {
     Value whole = arith::DivUIOp::create(f.b, f.loc, number, f.index(by));
     return std::make_pair(whole, f.sub(number, f.mul(whole, f.index(by))));

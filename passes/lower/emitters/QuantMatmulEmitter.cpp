@@ -6,12 +6,14 @@
 //         for k in order: decode C panels' values in registers,
 //                         sum = fma(lhs[k], code - zero, sum)
 //         total = fma(scale, sum, total)          one block: scale * sum
-//         (an int8 left side: sums of integers, ByteDots.cpp)
+//         (an int8 left side: sums of integers, ByteDots.cpp; few rows by
+//         int4: FixedPoint.cpp)
 //       epilogue, store
 //
 // Lanes are columns and every sum runs in order of k, so all CPUs agree, and a
-// row's result does not depend on the rows computed with it. 2:4 sums only the
-// kept values, f16 has no scale: one sum over all of k.
+// row's result does not depend on the rows computed with it (by int4: on whether
+// they are few). 2:4 sums only the kept values, f16 has no scale: one sum over
+// all of k.
 #include "passes/lower/emitters/QuantMatmulEmitter.h"
 
 using namespace mlir;
@@ -120,9 +122,21 @@ Value QuantMatmulEmitter::loadZero(int64_t v, Value at) {
   return arith::ExtUIOp::create(f.b, f.loc, ints(), bytes);
 }
 
-void QuantMatmulEmitter::prefetch(Value at) {
-  bool bytes = !lhs.element.isF32();
-  Value ahead = f.add(at, f.index(bytes ? kPrefetchBytes : kPrefetch));
+bool QuantMatmulEmitter::readsBytes() const {
+  return fixed || !lhs.element.isF32();
+}
+
+/// Panels are read side by side: what lies ahead of a panel's end is not the
+/// next one, which is read now, but the one behind this tile's.
+Value QuantMatmulEmitter::aheadOf(Value at) {
+  Value isNear = f.less(at, aheadEnd);
+  return arith::SelectOp::create(f.b, f.loc, isNear, aheadNear,
+                                 f.add(aheadNear, aheadStep));
+}
+
+void QuantMatmulEmitter::prefetch(Value at, Value distance) {
+  bool bytes = readsBytes();
+  Value ahead = f.add(at, distance);
   for (Value base : panelBase)
     memref::PrefetchOp::create(f.b, f.loc, rhs.memref, f.add(base, ahead),
                                /*isWrite=*/false,
@@ -171,12 +185,19 @@ void QuantMatmulEmitter::placePanels(Value firstPanel, int64_t panels) {
   for (int64_t p = 0; p < panels; ++p)
     panelBase.push_back(
         f.mul(f.add(firstPanel, f.index(p)), accesses[1].strides[panel]));
+  Value distance = f.index(readsBytes() ? kPrefetchBytes : kPrefetch);
+  Value size = accesses[1].strides[panel];
+  Value whole = arith::DivUIOp::create(f.b, f.loc, distance, size);
+  aheadStep = f.mul(size, f.index(panels - 1));
+  aheadNear = f.add(distance, f.mul(whole, aheadStep));
+  aheadEnd = f.sub(size, f.sub(distance, f.mul(whole, size)));
 }
 
 /// The left sides of `count` rows from r0 on, and the rows' coordinates.
 SmallVector<QuantMatmulEmitter::Values>
 QuantMatmulEmitter::placeRows(Value r0) {
   rowBase.clear();
+  fixedBase.clear();
   SmallVector<Values> rowAt;
   for (int64_t r = 0; r < count; ++r) {
     // A row's number is divided over the row loops.
@@ -191,6 +212,8 @@ QuantMatmulEmitter::placeRows(Value r0) {
     for (auto [d, i] : llvm::enumerate(at))
       base = f.add(base, f.mul(i, accesses[0].strides[row + d]));
     rowBase.push_back(base);
+    if (fixed)
+      fixedBase.push_back(f.mul(f.add(r0, f.index(r)), fixedRow));
     rowAt.push_back(at);
   }
   return rowAt;
@@ -280,6 +303,16 @@ void QuantMatmulEmitter::finishTile(Value firstPanel, ArrayRef<Values> rowAt,
 /// decoded.
 void QuantMatmulEmitter::rowsOf(Value from, Value to, Value firstPanel,
                                 int64_t panels, Value columns) {
+  if (fixed) {
+    // Three sums an element: two rows where there are 32 wide registers.
+    SmallVector<int64_t> steps = {1};
+    if (lanes == kern::kBlock)
+      steps.insert(steps.begin(), 2);
+    f.ladder(from, to, steps, [&](Value r0, int64_t rowsNow) {
+      registerTile(r0, rowsNow, firstPanel, panels, columns);
+    });
+    return;
+  }
   Value tall =
       arith::DivUIOp::create(f.b, f.loc, f.sub(to, from), f.index(tallRows));
   Value end = f.add(from, f.mul(tall, f.index(tallRows)));
@@ -320,7 +353,7 @@ void QuantMatmulEmitter::panelsOf(Value from, Value to, Value firstPanel) {
       return Values{};
     });
   };
-  if (Value many = areMany(from, to)) {
+  if (Value many = fixed ? nullptr : areMany(from, to)) {
     auto choice = scf::IfOp::create(f.b, f.loc, many, /*withElse=*/true);
     OpBuilder::InsertionGuard inner(f.b);
     f.b.setInsertionPointToStart(choice.thenBlock());
@@ -343,6 +376,7 @@ LogicalResult QuantMatmulEmitter::run() {
                         "side, but got ")
            << plan.getLoops() - plan.getVector() - 1;
   readRecord();
+  Value useFixed = fixRows();
   Values extents(sizes.begin(), sizes.begin() + row);
   extents.push_back(rowBlocks);
   extents.push_back(columnBlocks);
@@ -356,7 +390,17 @@ LogicalResult QuantMatmulEmitter::run() {
     }
     Value from = f.mul(tile[row], rows);
     Value to = f.minimum(f.add(from, rows), rowCount);
-    panelsOf(from, to, f.mul(tile[row + 1], f.index(kern::kEncodedPanels)));
+    Value firstPanel = f.mul(tile[row + 1], f.index(kern::kEncodedPanels));
+    if (!useFixed)
+      return panelsOf(from, to, firstPanel);
+    auto choice = scf::IfOp::create(f.b, f.loc, useFixed, /*withElse=*/true);
+    OpBuilder::InsertionGuard guard(f.b);
+    for (bool isFixed : {true, false}) {
+      fixed = isFixed;
+      f.b.setInsertionPointToStart(isFixed ? choice.thenBlock()
+                                           : choice.elseBlock());
+      panelsOf(from, to, firstPanel);
+    }
   });
   return success();
 }

@@ -56,6 +56,18 @@ private:
   mlir::Value loadFour(int64_t r, mlir::Value k, bool guarded);
   mlir::Value sumLeft(int64_t r, mlir::Value k, mlir::Value n);
 
+  //===- Few rows in fixed point (FixedPoint.cpp)
+  //---------------------------===//
+  mlir::Value constantInt(int64_t v);
+  bool hasDigits() const;
+  mlir::Value fixRows();
+  mlir::Value fixBlock(mlir::Value block, mlir::Value base, bool guarded,
+                       mlir::Value highest);
+  Values fixedSums(mlir::Value at, llvm::ArrayRef<mlir::Value> records);
+  Values addFixed(pack::IntAttr encoding, mlir::Value k, mlir::Value at,
+                  mlir::Value n, mlir::Value scales,
+                  llvm::ArrayRef<mlir::Value> zeroPoints, Values totals);
+
   //===- Many rows (DecodedPanels.cpp)
   //-------------------------------------===//
   /// How a panel is cut along k: values and dwords of a block.
@@ -122,7 +134,10 @@ private:
   mlir::Value halfToFloat(mlir::Value halves);
   mlir::Value loadScale(int64_t v, mlir::Value at, bool half);
   mlir::Value loadZero(int64_t v, mlir::Value at);
-  void prefetch(mlir::Value at);
+  bool readsBytes() const;
+  mlir::Value aheadOf(mlir::Value at);
+  void prefetch(mlir::Value at, mlir::Value distance);
+  void prefetch(mlir::Value at) { prefetch(at, aheadOf(at)); }
   mlir::Value loadLeft(int64_t r, mlir::Value k, bool guarded);
   void makeTable();
   Values loadZeros(pack::IntAttr encoding, mlir::Value scales);
@@ -156,7 +171,12 @@ private:
   // The register tile at work.
   int64_t count = 0, vectors = 0;
   Values rowBase, panelBase;
+  mlir::Value aheadNear, aheadEnd, aheadStep; // see aheadOf
   mlir::Value table; // of a code's value
+  bool fixed = false; // the left side is read from scratch
+  Buffer fixedDwords, fixedBytes;
+  mlir::Value fixedRow; // dwords from one row to the next
+  Values fixedBase;
 };
 
 } // namespace tenon::lower
