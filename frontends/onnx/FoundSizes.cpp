@@ -57,8 +57,8 @@ DimExpr GraphImporter::findSize(NodeContext &node, Value value,
 static bool isShapeArithmetic(const Node &node) {
   return node.domain.empty() &&
          llvm::StringSwitch<bool>(node.opType)
-             .Cases("Concat", "Gather", "Slice", "Transpose", true)
-             .Cases("Reshape", "Squeeze", "Unsqueeze", "Identity", true)
+             .Cases("Concat", "Split", "Gather", "Slice", true)
+             .Cases("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", true)
              .Cases("Cast", "Add", "Sub", "Mul", "Neg", "Div", true)
              .Cases("Mod", "Max", "Min", "ReduceProd", "ReduceSum", true)
              .Default(false);

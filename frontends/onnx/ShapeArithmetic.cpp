@@ -211,6 +211,37 @@ bool foldSlice(NodeContext &node) {
   return give(node, operands[0]->element, shape, values);
 }
 
+bool foldSplit(NodeContext &node) {
+  const IntTensor *data = node.ints(0), *split = node.ints(1);
+  int64_t axis = node.node.getInt("axis", 0);
+  if (!data || data->shape.size() != 1 || (axis != 0 && axis != -1) ||
+      (node.has(1) && !split))
+    return false;
+  int64_t rest = data->shape[0], parts = node.node.outputs.size();
+  int64_t each = (rest + parts - 1) / parts;
+  SmallVector<int64_t> sizes;
+  for (int64_t i = 0; i < parts; ++i) {
+    std::optional<int64_t> size = i + 1 < parts ? each : rest;
+    if (split)
+      size = i < (int64_t)split->values.size() ? split->values[i].asConstant()
+                                               : std::nullopt;
+    if (!size || *size < 0 || *size > rest)
+      return false;
+    sizes.push_back(*size);
+    rest -= *size;
+  }
+  if (rest)
+    return false;
+  const Type element = data->element;
+  const Dims values = data->values;
+  for (auto [i, size] : llvm::enumerate(sizes)) {
+    auto begin = values.begin() + rest;
+    node.yieldInts({element, {size}, Dims(begin, begin + size)}, i);
+    rest += size;
+  }
+  return true;
+}
+
 bool foldTranspose(NodeContext &node) {
   const IntTensor *data = node.ints(0);
   if (!data)
@@ -478,7 +509,11 @@ bool foldExpand(NodeContext &node) {
 } // namespace
 
 bool onnx::foldShapeArithmetic(NodeContext &node) {
-  if (!node.node.domain.empty() || node.node.outputs.size() != 1)
+  if (!node.node.domain.empty())
+    return false;
+  if (node.node.opType == "Split")
+    return foldSplit(node);
+  if (node.node.outputs.size() != 1)
     return false;
   return llvm::StringSwitch<bool (*)(NodeContext &)>(node.node.opType)
       .Cases("Shape", "Size", foldShape)
