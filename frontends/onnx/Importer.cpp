@@ -628,6 +628,19 @@ Value NodeContext::reshape(Value v, Dims shape) {
   return make<nn::ReshapeOp>(elementOf(v), v, dimsAttr(shape));
 }
 
+Value NodeContext::settle(Value v, ArrayRef<DimExpr> sizes) {
+  Dims shape = dimsOf(v);
+  if (shape.size() != sizes.size())
+    return reshape(v, Dims(sizes));
+  // One by one: a reshape compares numbers of elements.
+  for (size_t i = 0; v && i < sizes.size(); ++i)
+    if (shape[i] != sizes[i]) {
+      shape[i] = sizes[i];
+      v = reshape(v, shape);
+    }
+  return v;
+}
+
 Value NodeContext::transpose(Value v, ArrayRef<int64_t> permutation) {
   // As it is already.
   if (permutation.size() == dimsOf(v).size() &&
@@ -658,15 +671,29 @@ void NodeContext::yieldInts(IntTensor contents, size_t i) {
     importer.defineInts(node.outputs[i], std::move(contents));
 }
 
+/// What the model declares for result i, if it is a tensor of known rank.
+static const ValueInfo *declaredTensor(NodeContext &node, size_t i) {
+  if (!node.node.hasOutput(i))
+    return nullptr;
+  const auto &declared = node.importer.declared;
+  auto it = declared.find(node.node.outputs[i]);
+  return it != declared.end() && it->second->kind == ValueKind::Tensor &&
+                 it->second->type.ranked
+             ? it->second
+             : nullptr;
+}
+
+std::optional<int64_t> NodeContext::declaredRank(size_t i) {
+  const ValueInfo *info = declaredTensor(*this, i);
+  return info ? std::optional<int64_t>(info->type.dims.size()) : std::nullopt;
+}
+
 std::optional<Dims> NodeContext::declaredDims(size_t i) {
-  if (!node.hasOutput(i) || !importer.declaredHold)
-    return std::nullopt;
-  auto it = importer.declared.find(node.outputs[i]);
-  if (it == importer.declared.end() || it->second->kind != ValueKind::Tensor ||
-      !it->second->type.ranked)
+  const ValueInfo *info = declaredTensor(*this, i);
+  if (!info || !importer.declaredHold)
     return std::nullopt;
   Dims dims;
-  for (const Dim &d : it->second->type.dims) {
+  for (const Dim &d : info->type.dims) {
     if (!d.isStatic())
       return std::nullopt;
     dims.push_back(d.value);

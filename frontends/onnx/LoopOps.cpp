@@ -79,6 +79,11 @@ static LogicalResult translateScan(NodeContext &node) {
     sequences.push_back(v);
     axes.push_back(*axis);
   }
+  for (auto [v, axis] : llvm::zip(sequences, axes)) {
+    Dims sizes = node.dimsOf(v);
+    sizes[axis] = trip;
+    v = node.settle(v, sizes);
+  }
   for (int64_t i = 0; i < states; ++i)
     inits.push_back(node.in(i));
 

@@ -91,6 +91,8 @@ public:
   /// A scalar of the element type.
   mlir::Value scalar(mlir::Type element, double value);
   mlir::Value reshape(mlir::Value v, Dims shape);
+  /// `v` with the sizes it must have: what only run time tells is checked then.
+  mlir::Value settle(mlir::Value v, llvm::ArrayRef<DimExpr> sizes);
   mlir::Value transpose(mlir::Value v, llvm::ArrayRef<int64_t> permutation);
   mlir::Value cast(mlir::Value v, mlir::Type element);
   nn::DimsAttr dimsAttr(const Dims &dims) {
@@ -101,6 +103,8 @@ public:
   void yieldInts(IntTensor contents, size_t i = 0);
   /// The sizes the model declares for result i, if all are static.
   std::optional<Dims> declaredDims(size_t i);
+  /// The rank it declares, which holds where its sizes are opened.
+  std::optional<int64_t> declaredRank(size_t i);
 
   mlir::InFlightDiagnostic error();
   GraphImporter &importer;

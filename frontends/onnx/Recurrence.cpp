@@ -6,9 +6,25 @@ using namespace mlir;
 using namespace tenon;
 using namespace tenon::onnx;
 
-/// What is carried must keep its type and sizes.
-static LogicalResult checkCarried(NodeContext &node, ArrayRef<Value> inits,
-                                  ArrayRef<Value> next) {
+/// Whether two sizes may be meant to be one: neither is made of the other, and
+/// no iteration has one of its own.
+static bool mayAgree(NodeContext &node, const DimExpr &a, const DimExpr &b,
+                     llvm::function_ref<bool(const DimExpr &)> moves) {
+  DimRange difference = (a - b).range(node.analysis.symbols);
+  bool shares = false;
+  a.forEachSymbol([&](StringRef s) {
+    b.forEachSymbol([&](StringRef t) { shares |= s == t; });
+  });
+  return difference.lo <= 0 && difference.hi >= 0 && !shares && !moves(a) &&
+         !moves(b);
+}
+
+/// What is carried must keep its type and sizes; [heads] that goes on as [4]
+/// has 4 heads.
+static LogicalResult
+settleCarried(NodeContext &node, ArrayRef<Value> inits,
+              MutableArrayRef<Value> next,
+              llvm::function_ref<bool(const DimExpr &)> moves) {
   assert(inits.size() == next.size() && "a next value for each carried one");
   for (auto [i, init, value] : llvm::enumerate(inits, next)) {
     if (!value)
@@ -17,12 +33,16 @@ static LogicalResult checkCarried(NodeContext &node, ArrayRef<Value> inits,
       return node.error() << "carried value " << i << " starts as "
                           << node.elementOf(init) << " and goes on as "
                           << node.elementOf(value);
-    if (node.dimsOf(init) != node.dimsOf(value))
+    Dims from = node.dimsOf(init), to = node.dimsOf(value);
+    bool agree = from.size() == to.size();
+    for (size_t d = 0; agree && d < from.size(); ++d)
+      agree = from[d] == to[d] || mayAgree(node, from[d], to[d], moves);
+    if (!agree)
       return node.error() << "carried value " << i << " starts as "
-                          << dimsToString(node.dimsOf(init))
-                          << " and goes on as "
-                          << dimsToString(node.dimsOf(value))
+                          << dimsToString(from) << " and goes on as "
+                          << dimsToString(to)
                           << "; one whose size changes is not compiled yet";
+    value = node.settle(value, from);
   }
   return success();
 }
@@ -43,7 +63,8 @@ static FailureOr<SmallVector<Value>> buildOnce(NodeContext &node,
                                                StepBuilder build) {
   ScanStep step;
   if (failed(build(DimExpr(0), inits, step)) ||
-      failed(checkCarried(node, inits, step.next)))
+      failed(settleCarried(node, inits, step.next,
+                           [](const DimExpr &) { return false; })))
     return failure();
   for (const ScanStep::Output &output : step.outputs) {
     bool whole = node.dimsOf(output.piece) == output.shape;
@@ -81,27 +102,28 @@ FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
     analysis.set(block->addArgument(init.getType(), init.getLoc()),
                  analysis.of(init));
 
+  auto moves = [&](const DimExpr &size) {
+    bool any = false;
+    size.forEachSymbol([&](StringRef s) {
+      any |= s == symbol || (node.importer.found.count(s.str()) &&
+                             !foundBefore.count(s.str()));
+    });
+    return any;
+  };
   ScanStep step;
   auto fill = [&]() -> LogicalResult {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(block);
     if (failed(build(DimExpr::symbol(symbol), block->getArguments(), step)) ||
-        failed(checkCarried(node, inits, step.next)))
+        failed(settleCarried(node, inits, step.next, moves)))
       return failure();
     for (const ScanStep::Output &output : step.outputs) {
       if (!output.piece)
         return failure();
-      for (const DimExpr &size : output.shape) {
-        bool moves = false;
-        size.forEachSymbol([&](StringRef s) {
-          moves |= s == symbol || (node.importer.found.count(s.str()) &&
-                                   !foundBefore.count(s.str()));
-        });
-        if (moves)
-          return node.error() << "an output of size "
-                              << dimsToString(output.shape)
-                              << " differs from iteration to iteration";
-      }
+      if (llvm::any_of(output.shape, moves))
+        return node.error() << "an output of size "
+                            << dimsToString(output.shape)
+                            << " differs from iteration to iteration";
       Type type = nn::tensorType(output.shape, node.elementOf(output.piece));
       Value dest = block->addArgument(type, node.loc);
       analysis.set(dest, output.shape);

@@ -42,11 +42,6 @@ protected:
   Value gate(Value v, int64_t from, int64_t count = 1);
   Value activate(Value x, unsigned which);
   Value clipped(Value x);
-  /// Where the attributes know sizes that the operand has as symbols: a view
-  /// of that shape, which is checked at entry.
-  Value settled(Value v, Dims shape) {
-    return node.dimsOf(v) == shape ? v : node.reshape(v, shape);
-  }
   /// The matrix of one direction, rows [from, to) of its gates, transposed.
   Value weights(size_t input, int64_t from, int64_t to);
   /// A vector of one direction, elements [from, to) in units of hidden.
@@ -100,7 +95,7 @@ Value RnnTranslator::weights(size_t input, int64_t from, int64_t to) {
                        element.getIntOrFloatBitWidth() / 8));
   }
   DimExpr columns = input == 2 ? DimExpr(hidden) : dims[2];
-  v = settled(v, {directions, gates * hidden, columns});
+  v = node.settle(v, {directions, gates * hidden, columns});
   Value one = slice(v, {direction, from * hidden, 0}, {1, rows, columns});
   return node.transpose(node.reshape(one, {rows, columns}), {1, 0});
 }
@@ -110,7 +105,7 @@ Value RnnTranslator::vector(size_t input, int64_t from, int64_t to) {
   if (!v)
     return {};
   // Biases of input and state, or peepholes.
-  v = settled(v, {directions, (input == 3 ? 2 * gates : 3) * hidden});
+  v = node.settle(v, {directions, (input == 3 ? 2 * gates : 3) * hidden});
   DimExpr size = (to - from) * hidden;
   return node.reshape(slice(v, {direction, from * hidden}, {1, size}), {size});
 }
@@ -299,8 +294,8 @@ LogicalResult RnnTranslator::run() {
       Value h = node.in(firstState + s);
       if (!h)
         return failure();
-      h = settled(h, batchFirst ? Dims{batch, directions, hidden}
-                                : Dims{directions, batch, hidden});
+      h = node.settle(h, batchFirst ? Dims{batch, directions, hidden}
+                                    : Dims{directions, batch, hidden});
       h = batchFirst ? slice(h, {0, direction, 0}, {batch, 1, hidden})
                      : slice(h, {direction, 0, 0}, {1, batch, hidden});
       inits.push_back(node.reshape(h, shape));
