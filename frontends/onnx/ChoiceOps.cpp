@@ -3,7 +3,7 @@
 //
 // A size that depends on the data is counted and becomes a symbol
 // (FoundSizes.cpp); where the data are constants, so is the size.
-#include "frontends/onnx/GraphImporter.h"
+#include "frontends/onnx/Recurrence.h"
 #include <limits>
 
 using namespace mlir;
@@ -68,10 +68,18 @@ static LogicalResult translateScatterElements(NodeContext &node) {
 
 static LogicalResult translateScatterNd(NodeContext &node) {
   FailureOr<nn::ScatterKind> kind = scatterKind(node);
-  if (failed(kind))
+  Value indices = node.in(1), updates = node.in(2);
+  if (failed(kind) || !indices || !updates)
     return failure();
-  return node.yield(node.make<nn::ScatterNdOp>(
-      node.element(0), node.in(0), node.in(1), node.in(2), *kind));
+  // The updates' rank says how long the tuples are.
+  Dims sizes = node.dims(1);
+  if (!sizes.empty() && !sizes.back().isConstant()) {
+    sizes.back() = (int64_t)sizes.size() - 1 + node.rank(0) - node.rank(2);
+    if (sizes.back().constant() > 0)
+      indices = node.settle(indices, sizes);
+  }
+  return node.yield(node.make<nn::ScatterNdOp>(node.element(0), node.in(0),
+                                               indices, updates, *kind));
 }
 
 static Value iota(NodeContext &node, const DimExpr &size) {
@@ -235,15 +243,29 @@ struct Rows {
                                             nn::ScatterKind::Replace);
   }
   /// The order of rows: stable sorts by each column, the last one first.
-  Value order(Value rows, int64_t columns) {
-    Value all;
-    for (int64_t j = columns; j-- > 0;) {
-      Value column = node.reshape(
-          gather(rows, node.reshape(node.scalar(i64, (double)j), {1}), 1), {n});
-      Value next = topK(node, all ? gather(column, all) : column, 0, false, n);
-      all = all ? gather(all, next) : next;
+  Value order(Value rows, const DimExpr &columns) {
+    constexpr int64_t few = 64;
+    Value all = iota(node, n);
+    if (columns.isConstant() && columns.constant() <= few) {
+      for (int64_t j = columns.constant(); all && j-- > 0;)
+        all = sortedBy(rows, j, all);
+      return all;
     }
-    return all;
+    auto sorted = buildScan(
+        node, columns, {all},
+        [&](const DimExpr &t, ValueRange carried, ScanStep &step) {
+          step.next = {sortedBy(rows, columns - DimExpr(1) - t, carried[0])};
+          return success(step.next[0] != nullptr);
+        });
+    return failed(sorted) ? Value() : sorted->front();
+  }
+  Value sortedBy(Value rows, const DimExpr &column, Value order) {
+    SmallVector<int64_t> steps = {1, 1};
+    Value keys = node.make<nn::SliceOp>(
+        node.elementOf(rows), rows, node.dimsAttr({0, column}),
+        ArrayRef<int64_t>(steps), node.dimsAttr({n, 1}));
+    keys = gather(node.reshape(keys, {n}), order);
+    return gather(order, topK(node, keys, 0, false, n));
   }
 };
 } // namespace
@@ -278,14 +300,14 @@ static LogicalResult translateUnique(NodeContext &node) {
       back[from] = i;
     moved = node.transpose(x, toFront);
   }
-  constexpr int64_t mostColumns = 64;
-  if (!width.isConstant() || width.constant() < 1 || width.constant() > mostColumns)
-    return node.error() << "expected slices of 1 to " << mostColumns
-                        << " elements to compare, but got " << width.str();
+  if (width.range(node.analysis.symbols).lo < 1)
+    return node.error() << "expected slices of 1 element or more to compare, "
+                           "but got "
+                        << width.str();
   Rows r(node, n);
   Type i64 = r.i64, bit = node.builder.getI1Type();
   Value rows = node.reshape(moved, {n, width});
-  Value order = r.order(rows, width.constant());
+  Value order = r.order(rows, width);
   Value sorted = r.gather(rows, order);
   // Does a row equal the one before it in every column?
   Value equal = node.make<nn::CompareOp>(

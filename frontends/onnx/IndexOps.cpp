@@ -41,8 +41,19 @@ static LogicalResult translateGatherNd(NodeContext &node) {
   if (batch < 0 || batch > node.rank(0))
     return node.error() << "expected batch_dims from 0 to the rank "
                         << node.rank(0) << ", but got " << batch;
+  Value indices = node.in(1);
+  if (!indices)
+    return failure();
+  // The rank that the model declares says how long the tuples are.
+  Dims sizes = node.dims(1);
+  std::optional<int64_t> rank = node.declaredRank(0);
+  if (rank && !sizes.empty() && !sizes.back().isConstant()) {
+    sizes.back() = (int64_t)sizes.size() - 1 + node.rank(0) - batch - *rank;
+    if (sizes.back().constant() > 0)
+      indices = node.settle(indices, sizes);
+  }
   return node.yield(node.make<nn::GatherNdOp>(node.element(0), node.in(0),
-                                              node.in(1), batch));
+                                              indices, batch));
 }
 
 /// The depth of a OneHot: an operand of any numeric type, or what the model
@@ -349,7 +360,7 @@ static std::optional<DimExpr> scaledSize(NodeContext &node, const DimExpr &dim,
   };
   if (dim.isConstant())
     return DimExpr(inFloat(dim.constant()));
-  constexpr int64_t largestDivisor = 16, mostSizes = 1 << 20;
+  constexpr int64_t largestDivisor = 100, mostSizes = 1 << 20;
   DimRange range = dim.range(node.analysis.symbols);
   for (int64_t q = 1; q <= largestDivisor; ++q) {
     int64_t p = std::llround((double)scale * q);

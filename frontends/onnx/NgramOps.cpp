@@ -25,6 +25,8 @@ static Value countNgrams(NodeContext &node, Value x, ArrayRef<int64_t> pool,
   int64_t entries = pool.size() / length;
   Type bit = node.builder.getI1Type(), f32 = node.builder.getF32Type();
   DimExpr windows = sizes[1] - DimExpr((length - 1) * distance);
+  if (windows.range(node.analysis.symbols).lo < 0)
+    windows = DimExpr::max(windows, 0);
   Value equal;
   for (int64_t k = 0; k < length; ++k) {
     std::vector<int64_t> column;
@@ -77,9 +79,6 @@ static LogicalResult translateTfIdfVectorizer(NodeContext &node) {
                         << dimsToString(sizes);
   x = node.cast(x, node.builder.getI64Type());
   Dims rows = node.dimsOf(x);
-  if (!rows[1].isConstant())
-    return node.error() << "expected rows of a constant size, but got "
-                        << rows[1].str();
 
   // Entries are in the order of the pool; lengths that do not count have none.
   SmallVector<Value> counts;
@@ -104,7 +103,7 @@ static LogicalResult translateTfIdfVectorizer(NodeContext &node) {
     // How far apart they are means nothing to single numbers.
     for (int64_t distance = 1; distance <= (length == 1 ? 1 : skips + 1);
          ++distance) {
-      if (rows[1].constant() <= (length - 1) * distance)
+      if (rows[1].range(node.analysis.symbols).hi <= (length - 1) * distance)
         break;
       Value found = countNgrams(node, x, part, length, distance);
       total = total ? node.make<nn::AddOp>(f32, total, found) : found;

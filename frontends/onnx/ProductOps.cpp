@@ -120,20 +120,21 @@ std::optional<std::string> letters(StringRef term, size_t rank) {
 } // namespace
 
 /// A letter twice in a term takes the diagonal: [.., n, n] as [.., n * n], of
-/// which each n + 1st.
+/// which each n + 1st; where only run time knows n, the first column of that
+/// with n more behind it as [.., n, n + 1].
 static Value diagonal(NodeContext &node, Value v, std::string &term) {
   for (size_t i = 0; v && i < term.size(); ++i) {
     size_t second = term.find(term[i], i + 1);
     if (second == std::string::npos)
       continue;
     Dims dims = node.dimsOf(v), flat;
-    if (!dims[i].isConstant() || dims[i] != dims[second]) {
-      node.error() << "expected constant, equal sizes for the letter '"
-                   << term[i] << "' of a term, but got " << dims[i].str()
-                   << " and " << dims[second].str();
+    if (dims[i] != dims[second]) {
+      node.error() << "expected equal sizes for the letter '" << term[i]
+                   << "' of a term, but got " << dims[i].str() << " and "
+                   << dims[second].str();
       return {};
     }
-    int64_t n = dims[i].constant();
+    DimExpr n = dims[i];
     SmallVector<int64_t> permutation;
     std::string kept;
     for (size_t j = 0; j < term.size(); ++j)
@@ -147,10 +148,29 @@ static Value diagonal(NodeContext &node, Value v, std::string &term) {
     flat.push_back(n * n);
     shape.push_back(n);
     SmallVector<int64_t> steps(flat.size(), 1);
-    steps.back() = n + 1;
-    v = node.make<nn::SliceOp>(
-        node.elementOf(v), node.reshape(node.transpose(v, permutation), flat),
-        node.dimsAttr(starts), ArrayRef<int64_t>(steps), node.dimsAttr(shape));
+    v = node.reshape(node.transpose(v, permutation), flat);
+    if (n.isConstant()) {
+      steps.back() = n.constant() + 1;
+      v = node.make<nn::SliceOp>(node.elementOf(v), v, node.dimsAttr(starts),
+                                 ArrayRef<int64_t>(steps),
+                                 node.dimsAttr(shape));
+    } else if (v) {
+      Dims more(flat.size(), 0), column = shape;
+      more.back() = n;
+      v = node.make<nn::PadOp>(node.elementOf(v), v,
+                               node.scalar(node.elementOf(v), 0),
+                               node.dimsAttr(starts), node.dimsAttr(more),
+                               nn::PadMode::Constant);
+      column.push_back(n + DimExpr(1));
+      v = node.reshape(v, column);
+      column.back() = 1;
+      starts.push_back(0);
+      steps.push_back(1);
+      v = node.make<nn::SliceOp>(node.elementOf(v), v, node.dimsAttr(starts),
+                                 ArrayRef<int64_t>(steps),
+                                 node.dimsAttr(column));
+      v = node.reshape(v, shape);
+    }
     term = kept + term[i];
     i = -1; // from the start of what is left
   }

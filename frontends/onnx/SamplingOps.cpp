@@ -55,12 +55,17 @@ static LogicalResult translateDeformConv(NodeContext &node) {
   if (!x || !w || !offset)
     return failure();
   Dims sizes = node.dims(0), weights = node.dims(1);
+  ArrayRef<int64_t> kernel = n.getInts("kernel_shape");
+  for (size_t i = 0; i < kernel.size() && i + 2 < weights.size(); ++i)
+    if (!weights[i + 2].isConstant())
+      weights[i + 2] = kernel[i];
   if (sizes.size() != 4 || weights.size() != 4 || !weights[2].isConstant() ||
       !weights[3].isConstant())
     return node.error() << "expected an operand and weights of rank 4 with a "
                            "constant window, but got "
                         << dimsToString(sizes) << " and "
                         << dimsToString(weights);
+  w = node.settle(w, weights);
   int64_t window[] = {weights[2].constant(), weights[3].constant()};
   int64_t taps = window[0] * window[1], group = n.getInt("group", 1);
   auto pair = [&](StringRef name, int64_t otherwise) {

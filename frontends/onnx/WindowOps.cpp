@@ -121,8 +121,9 @@ static FailureOr<Dims> spatialDims(NodeContext &node, Value x) {
   return Dims(dims.begin() + 2, dims.end());
 }
 
-/// The spatial sizes of weights of the operand's rank.
-static FailureOr<Dims> kernelDims(NodeContext &node, Value weights,
+/// The spatial sizes of weights of the operand's rank, which kernel_shape tells
+/// where the weights are known only at run time.
+static FailureOr<Dims> kernelDims(NodeContext &node, Value &weights,
                                   size_t spatial) {
   if (!weights)
     return failure();
@@ -130,14 +131,18 @@ static FailureOr<Dims> kernelDims(NodeContext &node, Value weights,
   if (dims.size() != spatial + 2)
     return node.error() << "expected weights of rank " << spatial + 2
                         << " like the operand, but got " << dimsToString(dims);
-  Dims kernel(dims.begin() + 2, dims.end());
   ArrayRef<int64_t> declared = node.node.getInts("kernel_shape");
-  for (size_t i = 0; i < std::min(declared.size(), spatial); ++i)
-    if (kernel[i].isConstant() && kernel[i].constant() != declared[i])
+  for (size_t i = 0; i < std::min(declared.size(), spatial); ++i) {
+    if (dims[i + 2].isConstant() && dims[i + 2].constant() != declared[i])
       return node.error() << "expected weights with the kernel_shape's size "
                           << declared[i] << " in dimension " << i + 2
                           << ", but got " << dimsToString(dims);
-  return kernel;
+    dims[i + 2] = declared[i];
+  }
+  weights = node.settle(weights, dims);
+  if (!weights)
+    return failure();
+  return Dims(dims.begin() + 2, dims.end());
 }
 
 //===- Convolutions -------------------------------------------------------===//
@@ -219,6 +224,61 @@ static LogicalResult translateQLinearConv(NodeContext &node) {
       node.element(7), real, node.cast(node.in(6), f32), node.in(7)));
 }
 
+/// A transposed convolution to the sizes `shape` as one over x with zeros
+/// between its elements, by the weights turned round: its window and padding
+/// may be known only at run time.
+static Value convolveBack(NodeContext &node, Value x, Value weights,
+                          std::optional<Value> bias, const Window &w,
+                          ArrayRef<DimExpr> shape) {
+  Type element = node.elementOf(x);
+  Value zero = node.scalar(element, 0);
+  auto pad = [&](Value v, const Dims &low, const Dims &high) {
+    return node.make<nn::PadOp>(element, v, zero, node.dimsAttr(low),
+                                node.dimsAttr(high), nn::PadMode::Constant);
+  };
+  size_t rank = w.rank();
+  Dims from = node.dimsOf(x), apart = {from[0], from[1]}, spread = apart,
+       gaps = {0, 0}, low = {0, 0}, high = {0, 0};
+  for (size_t i = 0; i < rank; ++i) {
+    DimExpr size = from[2 + i], wide = size * DimExpr(w.strides[i]);
+    apart.append({size, 1});
+    gaps.append({0, w.strides[i] - 1});
+    spread.push_back(wide);
+    low.push_back(w.extent[i] - DimExpr(1) - w.low[i]);
+    high.push_back(shape[i] + w.low[i] - wide);
+  }
+  x = pad(node.reshape(x, apart), Dims(apart.size(), 0), gaps);
+  x = pad(node.reshape(x, spread), low, high);
+
+  Dims sizes = node.dimsOf(weights), split = sizes, starts(rank + 2, 0);
+  int64_t group = node.node.getInt("group", 1);
+  split[0] = DimExpr::floorDiv(sizes[0], group);
+  split.insert(split.begin(), group);
+  SmallVector<int64_t> swapped = {0, 2, 1}, steps(rank + 2, 1);
+  for (size_t i = 0; i < rank; ++i) {
+    swapped.push_back(3 + i);
+    starts[2 + i] = sizes[2 + i] - DimExpr(1);
+    steps[2 + i] = -1;
+  }
+  sizes[0] = split[2] * DimExpr(group);
+  sizes[1] = split[1];
+  weights = node.reshape(
+      node.transpose(node.reshape(weights, split), swapped), sizes);
+  weights = node.make<nn::SliceOp>(element, weights, node.dimsAttr(starts),
+                                   ArrayRef<int64_t>(steps),
+                                   node.dimsAttr(sizes));
+  SmallVector<int64_t> ones(rank, 1);
+  Dims none(rank, 0);
+  auto conv = [&](auto b) {
+    return node.make<nn::ConvOp>(element, x, weights, b,
+                                 ArrayRef<int64_t>(ones),
+                                 ArrayRef<int64_t>(w.dilations),
+                                 node.dimsAttr(none), node.dimsAttr(none),
+                                 group);
+  };
+  return bias ? conv(*bias) : conv(nullptr);
+}
+
 static LogicalResult translateConvTranspose(NodeContext &node) {
   Value x = node.in(0), weights = node.in(1);
   FailureOr<Dims> sizes = spatialDims(node, x);
@@ -255,6 +315,11 @@ static LogicalResult translateConvTranspose(NodeContext &node) {
     bool upper = w->same && !w->lower;
     splitPadding(*w, i, atLeastZero(node, whole - shape.back()), !upper);
   }
+  auto isConstant = [](const DimExpr &e) { return e.isConstant(); };
+  if (!llvm::all_of(w->extent, isConstant) || !llvm::all_of(w->low, isConstant))
+    return node.yield(convolveBack(
+        node, x, weights, node.has(2) ? std::optional(node.in(2)) : std::nullopt,
+        *w, shape));
   auto conv = [&](auto bias) {
     return node.make<nn::ConvTransposeOp>(
         node.element(0), x, weights, bias, ArrayRef<int64_t>(w->strides),

@@ -82,6 +82,26 @@ g (float[6,8] x, float[8,4] w) => (float[N,4] y, float[4] total) {
      {"x": floats(6, 8), "w": W}, {"x": np.abs(floats(6, 8)), "w": W},
      {"x": -np.abs(floats(6, 8)), "w": W})
 
+case("a transposed convolution by a window of any size", """
+g (float[B,4,H,5] x, float[4,3,K,K] w) => (float[B,6,P,Q] y) {
+  y = ConvTranspose <group = 2, strides = [2, 3], pads = [1, 0, 0, 1]> (x, w)
+}""", *[{"x": floats(b, 4, h, 5), "w": floats(4, 3, k, k)}
+        for b, h, k in ((1, 6, 1), (2, 3, 3), (3, 8, 5), (1, 2, 4))],
+     options=["--dim", "B=1..3", "--dim", "H=2..8", "--dim", "K=1..5"])
+
+case("unique rows of any width", """
+g (float[R,C] x) => (float[N,C] y, int64[N] first, int64[R] inverse, int64[N] counts) {
+  y, first, inverse, counts = Unique <axis = 0> (x)
+}""", *[{"x": np.round(floats(r, c) * 0.6)}
+        for r, c in ((12, 2), (1, 70), (5, 1), (2, 3), (12, 70))],
+     options=["--dim", "R=1..12", "--dim", "C=1..70"])
+
+case("the diagonal of squares of any size", """
+g (float[B,S,S] x) => (float[B,S] y) {
+  y = Einsum <equation = "bii->bi"> (x)
+}""", *[{"x": floats(b, n, n)} for b, n in ((2, 1), (1, 6), (3, 9))],
+     options=["--dim", "B=1..3", "--dim", "S=1..9"])
+
 case("two sizes side by side, joined", """
 g (float[16] x, float[16] y) => (float[N] z, int64[1] n) {
   zero = Constant <value_float = 0.0> ()
@@ -324,6 +344,20 @@ OUTSIDE = {
     **{f"a declared size, but other data: {name}": (DECLARED, [], TOLD | {name: value}, node)
        for name, value, node in (("to", ints(4, 3), "Reshape_0"), ("part", ints(2), "Expand_2"),
                                  ("times", ints(1, 2), "Tile_7"), ("depth", number(8), "OneHot_9"))},
+    "scan inputs of other lengths": ("""
+g (float[H] s, float[T,4] x, float[U,4] z) => (float[H] y) {
+  y = Scan <num_scan_inputs = 2, body = b (float[H] old, float[4] e, float[4] f) => (float[4] next) {
+    next = Add (e, f)
+  }> (s, x, z)
+}""", ["--dim", "H=1..4", "--dim", "T=1..8", "--dim", "U=1..8"],
+     {"s": floats(4), "x": floats(8, 4), "z": floats(5, 4)}, "agree"),
+    "a carried value of another size": ("""
+g (float[H] s, float[T,4] x) => (float[H] y) {
+  y = Scan <num_scan_inputs = 1, body = b (float[H] old, float[4] e) => (float[4] next) {
+    next = Identity (e)
+  }> (s, x)
+}""", ["--dim", "H=1..8", "--dim", "T=1..8"],
+     {"s": floats(3), "x": floats(2, 4)}, "agree"),
     "more than --bound": ("""
 g (float[3,8] x) => (int64[2,N] at) {
   at = NonZero (x)
