@@ -5,6 +5,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 using namespace llvm;
 using namespace tenon;
@@ -72,18 +73,20 @@ tenon::readNpz(StringRef path, ArrayRef<std::string> names, bool need) {
     return buffer.takeError();
   std::vector<NamedArray> arrays;
   for (const std::string &name : names) {
-    const uint8_t *member;
-    size_t size;
+    tenon_member member;
     tenon_message message;
     if (!tenon_npz_find(bytesOf(**buffer), (*buffer)->getBufferSize(),
-                        name.c_str(), &member, &size, &message)) {
+                        name.c_str(), &member, &message)) {
       if (need)
         return refused("'" + path + "'", message);
       continue;
     }
     NamedArray array;
     array.name = name;
-    if (!tenon_npy_decode(member, size, 0, &array.array, &message))
+    bool decoded = tenon_npy_decode(member.bytes, member.size, 0, &array.array,
+                                    &message);
+    std::free(member.owned);
+    if (!decoded)
       return refused("'" + path + "', array '" + name + "'", message);
     arrays.push_back(std::move(array));
   }

@@ -131,10 +131,22 @@ bool tenon_npy_decode(const uint8_t *bytes, size_t size, int32_t wanted,
 bool tenon_npy_encode(const tenon_array *array, uint8_t **bytes, size_t *size,
                       tenon_message *message);
 
-/* Finds member `key` or `key`.npy of a .npz image; points into it. */
+/* A member of a .npz image: a part of it, or where it was compressed memory of
+ * its own. */
+typedef struct tenon_member {
+  const uint8_t *bytes;
+  size_t size;
+  uint8_t *owned; /* for the caller to free; null: none */
+} tenon_member;
+
+/* Finds member `key` or `key`.npy. */
 bool tenon_npz_find(const uint8_t *bytes, size_t size, const char *key,
-                    const uint8_t **member, size_t *member_size,
-                    tenon_message *message);
+                    tenon_member *member, tenon_message *message);
+
+/* Raw deflate data into exactly `plain_size` bytes; both sizes are below 2
+ * GiB. */
+bool tenon_inflate(const uint8_t *bytes, size_t size, uint8_t *plain,
+                   size_t plain_size);
 
 /* Writes arrays as an uncompressed .npz. */
 bool tenon_npz_write(const char *path, const tenon_array *arrays,

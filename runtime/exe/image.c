@@ -1,9 +1,10 @@
-/* PNG and JPEG, by stb_image. Plain C alone, no SSE or NEON: the same file
+/* PNG and JPEG, and the deflate in PNG, by stb_image. Plain C alone, no SSE or NEON: the same file
  * gives the same pixels on every machine. */
 #include "exe/exe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
@@ -15,11 +16,13 @@
 #define STBI_NO_SIMD
 #define STBI_NO_THREAD_LOCALS
 #define STBI_ASSERT(x) ((void)0)
+#ifndef STBI_MAX_DIMENSIONS
 #define STBI_MAX_DIMENSIONS (1 << 15)
+#endif
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wsign-compare"
-#include <stb/stb_image.h>
+#include "stb/stb_image.h"
 #pragma GCC diagnostic pop
 
 bool tenon_image_decode(const uint8_t *bytes, size_t size, int channels,
@@ -38,8 +41,14 @@ bool tenon_image_decode(const uint8_t *bytes, size_t size, int channels,
                         "the image has %d x %d pixels; expected at most 2^27, "
                         "scale it down",
                         width, height);
+  stbi__g_failure_reason = NULL;
   image->pixels = stbi_load_from_memory(bytes, (int)size, &width, &height, &own,
                                         channels);
+  /* Behind a marker that it cannot read, stb_image gives what it has and a
+   * reason; the first format that it tries leaves one too. */
+  const char *reason = stbi_failure_reason();
+  if (image->pixels && reason && strcmp(reason, "bad png sig") != 0)
+    tenon_image_free(image);
   if (!image->pixels)
     return tenon_refuse(message, "the image is damaged: %s",
                         stbi_failure_reason());
@@ -51,4 +60,11 @@ bool tenon_image_decode(const uint8_t *bytes, size_t size, int channels,
 void tenon_image_free(tenon_image *image) {
   stbi_image_free(image->pixels);
   image->pixels = NULL;
+}
+
+bool tenon_inflate(const uint8_t *bytes, size_t size, uint8_t *plain,
+                   size_t plain_size) {
+  int made = stbi_zlib_decode_noheader_buffer(
+      (char *)plain, (int)plain_size, (const char *)bytes, (int)size);
+  return made >= 0 && (size_t)made == plain_size;
 }

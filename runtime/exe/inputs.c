@@ -137,24 +137,23 @@ static bool read_input(binder *b, int32_t i, const char *spec) {
   snprintf(path, sizeof(path), "%.*s",
            (int)(key ? (size_t)(key - spec) : strlen(spec)), spec);
   uint8_t *bytes;
-  const uint8_t *image;
-  size_t size, image_size;
+  size_t size;
   tenon_message reason;
   if (!tenon_read_file(path, &bytes, &size, &reason))
     return tenon_refuse(b->message, "input '%s': %.700s", wanted->name,
                         reason.text);
-  image = bytes;
-  image_size = size;
+  tenon_member member = {bytes, size, NULL};
   bool read = true;
   if (key)
-    read = tenon_npz_find(bytes, size, *key ? key + 1 : wanted->name, &image,
-                          &image_size, &reason);
+    read = tenon_npz_find(bytes, size, *key ? key + 1 : wanted->name, &member,
+                          &reason);
   if (!key && is_image(spec))
     read = tenon_read_image(b->preprocess, bytes, size, wanted,
                             &b->values->inputs[i], &reason);
   else
-    read = read && tenon_npy_decode(image, image_size, wanted->type,
+    read = read && tenon_npy_decode(member.bytes, member.size, wanted->type,
                                     &b->values->inputs[i], &reason);
+  free(member.owned);
   free(bytes);
   if (!read)
     return tenon_refuse(b->message, "input '%s': cannot use '%s': %.700s",

@@ -1,4 +1,5 @@
-/* NumPy's .npz: a zip archive of .npy files, here without compression.
+/* NumPy's .npz: a zip archive of .npy files, read as savez and savez_compressed
+ * write them and written as savez does.
  *
  *   (local header, name, extra, data)* central directory, end record
  *
@@ -131,32 +132,58 @@ static bool is_named(const entry *e, const char *key) {
   return rest == 0 || (rest == 4 && !memcmp(e->name + length, ".npy", 4));
 }
 
-static bool member_data(const uint8_t *bytes, size_t size, const entry *e,
-                        const char *key, const uint8_t **member,
-                        size_t *member_size, tenon_message *message) {
-  if (e->method != 0)
+/* The bytes of a compressed member. A bit of deflate is at most 129 bytes. */
+static bool inflate(const uint8_t *stored, const entry *e, const char *key,
+                    uint8_t **plain, tenon_message *message) {
+  if (e->plain / 1032 > e->stored)
+    return tenon_refuse(message, "its member '%s' is damaged (size)", key);
+  if (e->plain > INT32_MAX || e->stored > INT32_MAX)
     return tenon_refuse(message,
-                        "its member '%s' is compressed; write it with "
-                        "numpy.savez, not savez_compressed",
+                        "its member '%s' is compressed and over 2 GiB; write "
+                        "it with numpy.savez",
                         key);
+  *plain = malloc((size_t)e->plain + 1);
+  if (!*plain)
+    return tenon_refuse(message, "no memory for its member '%s'", key);
+  if (tenon_inflate(stored, (size_t)e->stored, *plain, (size_t)e->plain))
+    return true;
+  free(*plain);
+  *plain = NULL;
+  return tenon_refuse(message, "its member '%s' is damaged (deflate)", key);
+}
+
+static bool member_data(const uint8_t *bytes, size_t size, const entry *e,
+                        const char *key, tenon_member *member,
+                        tenon_message *message) {
+  enum { stored = 0, deflated = 8 };
+  if (e->method != stored && e->method != deflated)
+    return tenon_refuse(message,
+                        "its member '%s' is compressed by zip's method %u; "
+                        "write it with numpy.savez or savez_compressed",
+                        key, (unsigned)e->method);
   if (e->offset > size || size - e->offset < local_bytes ||
       read_le(bytes + e->offset, 4) != 0x04034b50)
     return tenon_refuse(message, "its member '%s' is cut off", key);
   const uint8_t *local = bytes + e->offset;
   uint64_t start =
       e->offset + local_bytes + read_le(local + 26, 2) + read_le(local + 28, 2);
-  if (start > size || e->plain > size - start || e->plain != e->stored)
+  if (start > size || e->stored > size - start ||
+      (e->method == stored && e->plain != e->stored))
     return tenon_refuse(message, "its member '%s' is cut off", key);
-  if (crc32_of(bytes + start, (size_t)e->plain) != e->crc)
-    return tenon_refuse(message, "its member '%s' is damaged (CRC)", key);
-  *member = bytes + start;
-  *member_size = (size_t)e->plain;
-  return true;
+  *member = (tenon_member){bytes + start, (size_t)e->plain, NULL};
+  if (e->method == deflated) {
+    if (!inflate(bytes + start, e, key, &member->owned, message))
+      return false;
+    member->bytes = member->owned;
+  }
+  if (crc32_of(member->bytes, member->size) == e->crc)
+    return true;
+  free(member->owned);
+  return tenon_refuse(message, "its member '%s' is damaged (CRC)", key);
 }
 
 bool tenon_npz_find(const uint8_t *bytes, size_t size, const char *key,
-                    const uint8_t **member, size_t *member_size,
-                    tenon_message *message) {
+                    tenon_member *member, tenon_message *message) {
   uint64_t at = 0, entries = 0;
   if (!find_directory(bytes, size, &at, &entries, message))
     return false;
@@ -167,7 +194,7 @@ bool tenon_npz_find(const uint8_t *bytes, size_t size, const char *key,
     if (!read_entry(bytes, size, &at, &e))
       return tenon_refuse(message, "its .npz directory is malformed");
     if (is_named(&e, key))
-      return member_data(bytes, size, &e, key, member, member_size, message);
+      return member_data(bytes, size, &e, key, member, message);
     if (used + e.name_length + 3 < sizeof(members))
       used += (size_t)snprintf(members + used, sizeof(members) - used, " %.*s",
                                (int)e.name_length, e.name);

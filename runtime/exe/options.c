@@ -142,7 +142,7 @@ void tenon_print_help(const tenon_model_info *info, const char *program) {
          "usage: %s [NAME=VALUE ...] [options]\n\n"
          "inputs\n"
          "  NAME=FILE.npy        a NumPy array\n"
-         "  NAME=FILE.npz:KEY    one array of an uncompressed archive\n"
+         "  NAME=FILE.npz:KEY    one array of an archive\n"
          "  NAME=FILE.png|.jpg   an image; see --preprocess\n"
          "  NAME=random:SEED     the same values on every machine\n"
          "  NAME=zeros           zeros\n"

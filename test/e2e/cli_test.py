@@ -233,7 +233,10 @@ def verifies_data(t):
     x = np.ones((2, 4), np.float32)
     path = lambda name: os.path.join(t.folder, name)
     np.savez(path("good.npz"), x=x, y=x, z=2 * x)
+    np.savez_compressed(path("packed.npz"), x=x, y=x, z=2 * x)
     np.savez(path("wrong.npz"), x=x, y=x, z=3 * x)
+    t("verify", model, "--data=packed.npz", "--dim=n=2",
+      out=["1 passed, 0 failed, 0 skipped"])
     t("verify", model, "--data=good.npz", "--dim=n=2",
       out=["1 passed, 0 failed, 0 skipped"])
     t("verify", model, "--data=wrong.npz", "--dim=n=2", code=3,

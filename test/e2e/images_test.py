@@ -164,11 +164,15 @@ def refusals(work):
     image = png(f"{work}/a.png", pixels)
     net = program(f"{work}/net", "1, 3, 6, 8")
     whole = open(image, "rb").read()
+    codes = JPEG.index(b"\xff\xc4") + 5
     for name, data, word in (
             ("short.png", whole[:60], "damaged"),
             ("text.png", b"hello, world", "expected a PNG or JPEG"),
             ("empty.jpg", b"", "expected a PNG or JPEG"),
-            ("cut.jpg", JPEG[:100], "expected a PNG or JPEG")):
+            ("cut.jpg", JPEG[:100], "expected a PNG or JPEG"),
+            # A table that announces 4080 codes, where 256 have room.
+            ("table.jpg", JPEG[:codes] + b"\xff" * 16 + JPEG[codes + 16:],
+             "damaged")):
         with open(f"{work}/{name}", "wb") as file:
             file.write(data)
         refuses([net, f"x={work}/{name}"], word)

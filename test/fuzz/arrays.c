@@ -46,14 +46,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
   int reader = bytes[0] % 3;
   bytes += 2;
   size -= 2;
-  const uint8_t *member;
-  size_t member_size;
+  tenon_member member;
   tenon_message message;
   if (reader == 0)
     decode(bytes, size, type);
   else if (reader == 1)
     literal(bytes, size, type);
-  else if (tenon_npz_find(bytes, size, "x", &member, &member_size, &message))
-    decode(member, member_size, type);
+  else if (tenon_npz_find(bytes, size, "x", &member, &message)) {
+    decode(member.bytes, member.size, type);
+    free(member.owned);
+  }
   return 0;
 }

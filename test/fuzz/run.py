@@ -7,6 +7,7 @@ usage: run.py [--build DIR] [--suite DIR] [--only NAME,...] [--seconds N]
   address   the runtime's tests with AddressSanitizer and UBSan
   thread    the same with ThreadSanitizer
   arrays    libFuzzer on .npy, .npz and literals
+  images    libFuzzer on PNG, JPEG and --preprocess
   manifest  libFuzzer on the reader of manifests
   load      libFuzzer on the loader of model files
   import    libFuzzer on loader and importer (not with --short: it takes
@@ -30,8 +31,9 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = {"address": "runtime_address", "thread": "runtime_thread",
-            "arrays": "fuzz_arrays", "manifest": "fuzz_manifest",
-            "load": "fuzz_load", "import": "fuzz_import"}
+            "arrays": "fuzz_arrays", "images": "fuzz_images",
+            "manifest": "fuzz_manifest", "load": "fuzz_load",
+            "import": "fuzz_import"}
 ENVIRONMENT = {
     # libonnx and LLVM are not instrumented: what they do with containers and
     # arenas that both sides use is not seen in full.
@@ -51,11 +53,12 @@ def array_seeds(folder):
             path = f"{folder}/seed_{i}_{j}"
             np.save(path + ".npy", np.asfortranarray(array) if j else array)
             np.savez(path + ".npz", x=array, other=array)
-            for reader, ending in ((0, ".npy"), (2, ".npz")):
+            np.savez_compressed(path + "c.npz", other=array, x=array)
+            for reader, ending in ((0, ".npy"), (2, ".npz"), (2, "c.npz")):
                 with open(path + ending, "rb") as file:
                     data = file.read()
                 os.remove(path + ending)
-                with open(path + ending[1:], "wb") as file:
+                with open(path + ending.replace(".", ""), "wb") as file:
                     file.write(bytes([reader, 1 + i]) + data)
     for i, text in enumerate((b"1,2,3", b"-0.5e3", b"nan,inf,-inf",
                               b"true,false", b"0x1p3", b"9223372036854775808",
@@ -63,6 +66,28 @@ def array_seeds(folder):
         for kind in (1, 7, 9, 10):
             with open(f"{folder}/literal_{i}_{kind}", "wb") as file:
                 file.write(bytes([1, kind]) + text)
+
+
+def image_seeds(folder):
+    """The pictures and options of the suite `images`."""
+    sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+    import images_test
+    files = [images_test.JPEG]
+    for channels in (1, 3):
+        path = images_test.png(f"{folder}/png",
+                               images_test.picture(7, 9, channels))
+        with open(path, "rb") as file:
+            files.append(file.read())
+        os.remove(path)
+    options = ["", "resize=5,crop=4", "resize=4x12,layout=nhwc,color=bgr",
+               "crop=2x3,range=255,mean=0.485:0.456:0.406,std=0.5",
+               "layout=nchw,range=2"]
+    for i, data in enumerate(files):
+        for j, text in enumerate(options):
+            for shape in (0, 1, 2, 4, 129):
+                with open(f"{folder}/seed_{i}_{j}_{shape}", "wb") as file:
+                    file.write(bytes([j % 3, shape]) + text.encode() + b"\n" +
+                               data)
 
 
 def manifest_seeds(folder, arguments):
@@ -91,6 +116,8 @@ def fuzz(name, program, arguments):
         os.makedirs(corpus)
         if name == "arrays":
             array_seeds(corpus)
+        elif name == "images":
+            image_seeds(corpus)
         elif name == "manifest":
             manifest_seeds(corpus, arguments)
         else:

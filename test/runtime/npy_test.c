@@ -63,26 +63,23 @@ static void an_archive_comes_back(results *r) {
   size_t size;
   CHECK(tenon_read_file(scratch_file, &bytes, &size, &message));
   for (int i = 0; i < 3; ++i) {
-    const uint8_t *member;
-    size_t member_size;
+    tenon_member member;
     tenon_array back;
-    CHECK(
-        tenon_npz_find(bytes, size, names[i], &member, &member_size, &message));
-    CHECK(
-        tenon_npy_decode(member, member_size, arrays[i].type, &back, &message));
+    CHECK(tenon_npz_find(bytes, size, names[i], &member, &message));
+    CHECK(!member.owned);
+    CHECK(tenon_npy_decode(member.bytes, member.size, arrays[i].type, &back,
+                           &message));
     CHECK(equal_arrays(&arrays[i], &back));
     tenon_array_free(&back);
   }
-  const uint8_t *member;
-  size_t member_size;
-  CHECK(
-      !tenon_npz_find(bytes, size, "nothing", &member, &member_size, &message));
+  tenon_member member;
+  CHECK(!tenon_npz_find(bytes, size, "nothing", &member, &message));
   CHECK(strstr(message.text, "b/c.npy"));
   /* Cut anywhere and with any byte changed: refused or read, never a crash. */
   for (size_t cut = 0; cut < size; ++cut) {
     uint8_t *part = malloc(cut + 1);
     memcpy(part, bytes, cut);
-    CHECK(!tenon_npz_find(part, cut, "a", &member, &member_size, &message));
+    CHECK(!tenon_npz_find(part, cut, "a", &member, &message));
     free(part);
   }
   for (size_t i = 0; i < size; ++i) {
@@ -90,9 +87,12 @@ static void an_archive_comes_back(results *r) {
     memcpy(copy, bytes, size);
     copy[i] ^= 0xFF;
     tenon_array back;
-    if (tenon_npz_find(copy, size, "a", &member, &member_size, &message) &&
-        tenon_npy_decode(member, member_size, TENON_F32, &back, &message))
-      tenon_array_free(&back);
+    if (tenon_npz_find(copy, size, "a", &member, &message)) {
+      if (tenon_npy_decode(member.bytes, member.size, TENON_F32, &back,
+                           &message))
+        tenon_array_free(&back);
+      free(member.owned);
+    }
     free(copy);
   }
   free(bytes);
