@@ -160,6 +160,14 @@ static Error runLld(const LinkOptions &options, std::vector<std::string> args) {
     if (!room)
       return room.takeError();
     args.push_back(*room);
+    std::string script =
+        weightsRoomScript(options.triple, options.weightsSymbol);
+    if (!script.empty() && !is_contained(args, "-r")) {
+      Expected<std::string> file = scratch->write("room.ld", script);
+      if (!file)
+        return file.takeError();
+      args.push_back("-T" + *file);
+    }
   } else if (!options.weights.empty()) {
     args.push_back(options.weights);
   }

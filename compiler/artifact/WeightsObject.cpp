@@ -170,7 +170,7 @@ writeObject(raw_pwrite_stream &os, const Triple &triple, StringRef symbol,
                              symbol.str().c_str(),
                              static_cast<unsigned long long>(os.tell()));
 
-  enum : uint16_t { Null, Data, Symbols, Strings, Names, Stack, Count };
+  enum : uint16_t { Null, Data, Symbols, Strings, Names, Stack, Bss, Count };
   StringTable strings, names;
   uint32_t symbolName = strings.add(symbol.str());
   std::array<Section, Count> sections;
@@ -254,7 +254,17 @@ Error tenon::artifact::writeWeightsObject(
 //===----------------------------------------------------------------------===//
 
 bool tenon::artifact::canReserveWeights(const Triple &triple) {
-  return elfMachine(triple) == ELF::EM_X86_64;
+  uint16_t machine = elfMachine(triple);
+  return machine == ELF::EM_X86_64 || machine == ELF::EM_AARCH64;
+}
+
+std::string tenon::artifact::weightsRoomScript(const Triple &triple,
+                                               StringRef symbol) {
+  if (elfMachine(triple) == ELF::EM_X86_64)
+    return "";
+  return ("SECTIONS { .weights : { *(.rodata." + symbol +
+          ") } } INSERT AFTER .bss;\n")
+      .str();
 }
 
 Error tenon::artifact::writeWeightsRoom(raw_pwrite_stream &os,
@@ -355,7 +365,7 @@ Error tenon::artifact::fillWeightsRoom(StringRef path, StringRef weights,
     if (Error error = file.read(at, room))
       return error;
     if (room.sh_type == ELF::SHT_NOBITS && room.sh_size == bytes &&
-        (room.sh_flags & ELF::SHF_X86_64_LARGE))
+        !(room.sh_flags & ELF::SHF_WRITE))
       roomAt = at;
   }
   if (!roomAt)

@@ -5,8 +5,8 @@
 //   section headers
 //
 // A linker maps its input and its output, so two times the weights would be in
-// memory. Where the target is x86-64 it gets an object that only reserves
-// their room; the payload is copied behind what it wrote:
+// memory. Where the target is x86-64 or AArch64 it gets an object that only
+// reserves their room; the payload is copied behind what it wrote:
 //
 //   room.o (no bits) ──lld──> program ──fillWeightsRoom──> program + payload
 //
@@ -44,6 +44,11 @@ bool canReserveWeights(const llvm::Triple &triple);
 llvm::Error writeWeightsRoom(llvm::raw_pwrite_stream &os,
                              const llvm::Triple &triple,
                              llvm::StringRef symbol, uint64_t bytes);
+
+/// What a linker script says so that the room has a segment of its own at the
+/// end; empty where flags of the section and the linker say it.
+std::string weightsRoomScript(const llvm::Triple &triple,
+                              llvm::StringRef symbol);
 
 /// Copies the payload of the weights' object `weights` to the end of `linked`,
 /// which was linked with room for them: a program, a library or an object.

@@ -21,9 +21,9 @@
 using namespace llvm;
 using namespace tenon;
 
-/// Weights above this size lie in a file of their own: elsewhere than on x86-64
-/// a linker maps them as input and as output.
-static constexpr uint64_t embedLimit = 512ull << 20;
+/// Weights above this size lie in a file of their own: each of the program and
+/// the libraries would hold them.
+static constexpr uint64_t embedLimit = 1ull << 30;
 
 std::vector<std::string> tenon::stagesToStopAfter() {
   std::vector<std::string> stages = {"import"};
