@@ -7,6 +7,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -93,6 +94,7 @@ static void setTarget(Module &module, const ResolvedTarget &target) {
     function.addFnAttr("target-features", target.options.features);
     if (target.triple().isX86())
       function.addFnAttr("tune-cpu", target.tune);
+    function.addFnAttr("warn-stack-size", Twine(kLargestFrame).str());
     function.setDoesNotThrow();
     // No prologue that asks libc for anything, no unwind tables.
     function.removeFnAttr("uwtable");
@@ -129,10 +131,27 @@ Expected<GeneratedCode> GeneratedCode::translate(mlir::ModuleOp op,
   return code;
 }
 
+namespace {
+/// Notes large frames; LLVM says all else itself.
+struct FrameHandler : DiagnosticHandler {
+  explicit FrameHandler(std::vector<LargeFrame> &frames) : frames(frames) {}
+  bool handleDiagnostics(const DiagnosticInfo &info) override {
+    auto *frame = dyn_cast<DiagnosticInfoStackSize>(&info);
+    if (frame)
+      frames.push_back(
+          {frame->getFunction().getName().str(), frame->getStackSize()});
+    return frame != nullptr;
+  }
+  std::vector<LargeFrame> &frames;
+};
+} // namespace
+
 static Error compilePart(StringRef bitcode, const ResolvedTarget &target,
                          std::optional<unsigned> part, CodeKind kind,
-                         SmallVectorImpl<char> &bytes) {
+                         SmallVectorImpl<char> &bytes,
+                         std::vector<LargeFrame> &frames) {
   LLVMContext context;
+  context.setDiagnosticHandler(std::make_unique<FrameHandler>(frames));
   Expected<std::unique_ptr<Module>> module =
       parseBitcodeFile(MemoryBufferRef(bitcode, "model"), context);
   if (!module)
@@ -156,7 +175,8 @@ GeneratedCode::compile(unsigned threads) const {
                   : prefix + "_kernels" + std::to_string(part - 1) + ".o";
     jobs.push_back([&, part] {
       if (Error error = compilePart(bitcode, target, part, CodeKind::Object,
-                                    objects[part].bytes))
+                                    objects[part].bytes,
+                                    objects[part].largeFrames))
         problems[part] = toString(std::move(error));
     });
   }
@@ -171,7 +191,9 @@ GeneratedCode::compile(unsigned threads) const {
 
 Expected<std::string> GeneratedCode::print(CodeKind kind) const {
   SmallVector<char, 0> bytes;
-  if (Error error = compilePart(bitcode, target, std::nullopt, kind, bytes))
+  std::vector<LargeFrame> frames;
+  if (Error error =
+          compilePart(bitcode, target, std::nullopt, kind, bytes, frames))
     return error;
   return std::string(bytes.begin(), bytes.end());
 }

@@ -21,6 +21,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace llvm {
@@ -29,10 +30,21 @@ class TargetMachine;
 
 namespace tenon {
 
+/// What a function may have on the stack: half of the least that threads get
+/// (128 KB with musl).
+inline constexpr uint64_t kLargestFrame = 64 << 10;
+
+/// A function that has more.
+struct LargeFrame {
+  std::string function;
+  uint64_t bytes;
+};
+
 /// One object file, to be named `name`.
 struct ObjectFile {
   std::string name;
   llvm::SmallVector<char, 0> bytes;
+  std::vector<LargeFrame> largeFrames;
 
   llvm::StringRef contents() const { return {bytes.data(), bytes.size()}; }
 };

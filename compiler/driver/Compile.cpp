@@ -353,27 +353,40 @@ bool Compilation::generate() {
 }
 
 /// Refuses code that calls functions which the target's programs need not
-/// have; names the first node whose kernel does.
+/// have, or needs more stack than threads have; names the first node whose kernel does.
 bool Compilation::checkCalls() {
   Expected<std::vector<ForeignCall>> calls =
       findForeignCalls(result->objects, runtimePrefix);
   if (!calls)
     return internal(calls.takeError());
-  for (const ForeignCall &call : *calls) {
-    StringRef kernel = call.caller;
+  auto nodeOf = [&](StringRef kernel) {
     kernel.consume_front(prefix + "_");
-    std::string node;
     for (const artifact::Step &step : result->interface.steps)
-      if (node.empty() && step.kernel == kernel)
-        node = "node '" + step.name + "': ";
+      if (step.kernel == kernel)
+        return "node '" + step.name + "': ";
+    return std::string();
+  };
+  bool fits = true;
+  for (const ObjectFile &object : result->objects)
+    for (const LargeFrame &frame : object.largeFrames) {
+      refuse(createStringError(
+          errc::not_supported,
+          nodeOf(frame.function) + "its code for '" +
+              result->target.options.triple + "', " + result->target.display +
+              ", has " + Twine(frame.bytes) +
+              " bytes on the stack: expected at most " + Twine(kLargestFrame) +
+              ", since threads may have no more than 128 KB; compile it for "
+              "another --mcpu"));
+      fits = false;
+    }
+  for (const ForeignCall &call : *calls)
     refuse(createStringError(
         errc::not_supported,
-        node + "its code for '" + result->target.options.triple + "', " +
+        nodeOf(call.caller) + "its code for '" + result->target.options.triple + "', " +
             result->target.display + ", calls '" + call.symbol +
             "': expected instructions for every operation; this type and "
             "operation need another --mcpu or --target"));
-  }
-  return calls->empty();
+  return fits && calls->empty();
 }
 
 /// The same scheduled program for each further level: only tiles and code
