@@ -51,7 +51,7 @@ static flatbuffers::Offset<fb::Step> write(Builder &builder, const Step &step) {
   auto kernel = builder.CreateSharedString(step.kernel);
   auto kind = builder.CreateSharedString(step.kind);
   return fb::CreateStep(builder, name, kernel, kind, step.generic, step.bytes,
-                        step.flops);
+                        step.flops, step.runs);
 }
 
 static flatbuffers::Offset<fb::Slot> write(Builder &builder, const Slot &slot) {
@@ -141,7 +141,8 @@ static void read(const fb::Symbol *symbol, Symbol &result) {
 
 static void read(const fb::Step *step, Step &result) {
   result = {read(step->name()), read(step->kernel()), read(step->kind()),
-            step->generic(),    step->bytes(),        step->flops()};
+            step->generic(),    step->bytes(),        step->flops(),
+            step->runs()};
 }
 
 static void read(const fb::Slot *slot, Slot &result) {
@@ -271,6 +272,7 @@ static void writeStep(json::OStream &os, const Step &step) {
     os.attribute("generic", step.generic);
     os.attribute("bytes", step.bytes);
     os.attribute("flops", step.flops);
+    os.attribute("runs", step.runs);
   });
 }
 

@@ -59,8 +59,11 @@ struct Step {
   std::string kind;
   /// Made from a template of the long tail, not by an emitter.
   bool generic = false;
+  /// Of what one run of it reads and writes, at the largest sizes.
   uint64_t bytes = 0;
   uint64_t flops = 0;
+  /// How often a run of the program does it at most.
+  uint64_t runs = 1;
 };
 
 /// A value's place in the arena and the steps between which it lives.
@@ -119,6 +122,8 @@ struct ModelInterface {
   uint64_t deviceSlotBytes = 0;
   int32_t deviceKernels = 0;
   std::vector<Step> steps;
+  /// Whether `<prefix>_late_costs` gives steps the costs of smaller sizes.
+  bool hasLateCosts = false;
   /// What the checks of sizes compare and between what bounds sizes are found,
   /// in order: "add1: n = m", "topk1: k = 0..100".
   std::vector<std::string> checks;

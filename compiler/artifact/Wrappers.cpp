@@ -51,6 +51,7 @@ private:
   Constant *tensors(ArrayRef<Tensor> tensors, const Twine &name);
   Constant *symbols();
   Constant *stepNames();
+  Constant *stepCosts();
   Constant *weights();
   Constant *device();
   Constant *levels();
@@ -138,6 +139,14 @@ Constant *ApiBuilder::stepNames() {
   for (const std::string &check : model.checks)
     elements.push_back(text(check));
   return table(elements, "step_names");
+}
+
+Constant *ApiBuilder::stepCosts() {
+  SmallVector<Constant *> elements;
+  for (const Step &step : model.steps)
+    elements.push_back(ConstantStruct::getAnon(
+        {integer(i64, step.bytes), integer(i64, step.flops)}));
+  return table(elements, "step_costs");
 }
 
 Constant *ApiBuilder::weights() {
@@ -238,8 +247,11 @@ void ApiBuilder::addInfo() {
                         program,
                         device(),
                         levels(),
-                        integer(i32, model.levels.size())};
-  static_assert(TENON_ABI_VERSION == 4, "follow abi.h here");
+                        integer(i32, model.levels.size()),
+                        stepCosts(),
+                        model.hasLateCosts ? hidden("late_costs", sizes)
+                                           : null()};
+  static_assert(TENON_ABI_VERSION == 5, "follow abi.h here");
   Constant *value = ConstantStruct::getAnon(fields);
   info = new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                             GlobalValue::ExternalLinkage, value,

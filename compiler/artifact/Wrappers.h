@@ -17,8 +17,9 @@ namespace tenon::artifact {
 
 /// Adds the model's functions and its `tenon_model_info` to `module`, which
 /// holds its runtime (or will be linked with it) and has the target's data
-/// layout. `<prefix>_program`, `<prefix>_output_dims`, `<prefix>_output_bounds` and, unless they are in
-/// a file, `<prefix>_weights` are left to other objects of the same link.
+/// layout. `<prefix>_program`, `<prefix>_output_dims`, `<prefix>_output_bounds`,
+/// `<prefix>_late_costs` and, unless they are in a file, `<prefix>_weights` are
+/// left to other objects of the same link.
 /// `executable` adds `main`.
 llvm::Error addModelApi(llvm::Module &module, const ModelInterface &model,
                         bool executable);

@@ -305,7 +305,7 @@ bool Compilation::describe() {
   statistics.peakBytes = program.getPeakBytes();
   statistics.weightBytes = program.getWeightBytes();
   for (const artifact::Step &step : result->interface.steps)
-    statistics.flops += step.flops;
+    statistics.flops += step.flops * step.runs;
 
   Expected<Weights> weights = Weights::collect(program);
   if (!weights)

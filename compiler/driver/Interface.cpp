@@ -111,6 +111,20 @@ static std::string nameOf(mlir::Operation *op, StringRef otherwise) {
   return text;
 }
 
+/// Bounds of the program's symbols, of sizes it finds and of what loops count.
+static SymbolRanges symbolRangesIn(rt::ProgramOp program) {
+  SymbolRanges ranges = nn::symbolRanges(program.getSymbols());
+  program.getBody().walk<mlir::WalkOrder::PreOrder>([&](mlir::Operation *op) {
+    if (auto size = dyn_cast<rt::SizeOp>(op))
+      ranges[size.getSymbol().str()] = size.getRange();
+    if (auto loop = dyn_cast<rt::LoopOp>(op)) {
+      int64_t trips = loop.getTrip().getExprs()[0].range(ranges).hi;
+      ranges[loop.getSymbol().str()] = {0, std::max<int64_t>(trips - 1, 0)};
+    }
+  });
+  return ranges;
+}
+
 Expected<artifact::ModelInterface>
 tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
                        StringRef prefix) {
@@ -154,15 +168,23 @@ tenon::describeProgram(rt::ProgramOp program, const ResolvedTarget &target,
         return tensor.takeError();
       tensors->push_back(std::move(*tensor));
     }
+  SymbolRanges ranges = symbolRangesIn(program);
   program.getBody().walk([&](rt::StepOp step) {
     artifact::Step row;
     row.name = nameOf(step, step.getKernel());
     row.kernel = step.getKernel().str();
     row.kind = StringRef(row.kernel).split('_').first.str();
     row.generic = step.getGeneric();
-    row.flops = step.getFlops();
+    row.bytes = step.getBytes().range(ranges).hi;
+    row.flops = step.getFlops().range(ranges).hi;
+    for (auto loop = step->getParentOfType<rt::LoopOp>(); loop;
+         loop = loop->getParentOfType<rt::LoopOp>())
+      row.runs *= loop.getTrip().getExprs()[0].range(ranges).hi;
     model.steps.push_back(std::move(row));
   });
+  auto module = program->getParentOfType<mlir::ModuleOp>();
+  model.hasLateCosts =
+      module && module.lookupSymbol((prefix + "_late_costs").str());
   program.getBody().walk([&](mlir::Operation *op) {
     std::string name = nameOf(op, "sizes") + ": ";
     if (auto check = dyn_cast<rt::CheckOp>(op))

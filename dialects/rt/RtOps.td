@@ -28,17 +28,24 @@ def Rt_ProgramOp : Rt_Op<"program", [Symbol, NoTerminator, SingleBlock]> {
 def Rt_StepOp : Rt_Op<"step", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "Run a kernel over its tiles";
   let description = [{
+    `cost` is for people and tools: the bytes of what it reads and writes, and
+    its floating-point or integer operations.
+
     ```mlir
     rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-      tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants [1065353216] {flops = 1024 : i64}
+      tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants [1065353216] cost #nn.dims<8192, 1024>
     ```
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, ArrayAttr:$buffers,
                        Nn_DimsAttr:$tiles, Nn_DimsAttr:$parameters,
                        DenseI64ArrayAttr:$constants, UnitAttr:$generic,
-                       I64Attr:$flops);
-  let assemblyFormat = "$kernel $buffers `tiles` $tiles `parameters` $parameters `constants` $constants attr-dict";
+                       Nn_DimsAttr:$cost);
+  let assemblyFormat = "$kernel $buffers `tiles` $tiles `parameters` $parameters `constants` $constants `cost` $cost attr-dict";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::tenon::DimExpr getBytes() { return getCost().getExprs()[0]; }
+    ::tenon::DimExpr getFlops() { return getCost().getExprs()[1]; }
+  }];
 }
 
 def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
@@ -50,7 +57,7 @@ def Rt_LoopOp : Rt_Op<"loop", [NoTerminator, SingleBlock]> {
     ```mlir
     rt.loop "t0" trip #nn.dims<"seq"> {
       rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-        tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants [] {flops = 0 : i64}
+        tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants [] cost #nn.dims<8, 0>
     }
     ```
   }];

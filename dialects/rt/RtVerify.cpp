@@ -145,6 +145,11 @@ LogicalResult StepOp::verify() {
   if (failed(expectOne(*this, "number of tiles", getTiles())) ||
       failed(expectDeclared(*this, *this, getTiles().getExprs())))
     return failure();
+  if (getCost().getExprs().size() != 2)
+    return emitOpError("expected bytes and operations as its cost, but got ")
+           << getCost();
+  if (failed(expectDeclared(*this, *this, getCost().getExprs())))
+    return failure();
   return expectDeclared(*this, *this, getParameters().getExprs());
 }
 

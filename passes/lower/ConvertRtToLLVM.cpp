@@ -6,6 +6,7 @@
 //     ...
 //   void <prefix>_output_dims(symbols, dims)      and output_bounds, where
 //                                                 sizes are found
+//   void <prefix>_late_costs(symbols, costs)      where costs follow from sizes
 #include "passes/lower/Passes.h"
 #include "passes/lower/TargetFacts.h"
 #include "tenon/abi.h"
@@ -34,6 +35,7 @@ public:
   void writeProgram();
   /// `bounds`: before sizes are found.
   void writeOutputDims(StringRef name, bool bounds);
+  bool writeLateCosts();
   bool findsSizes() {
     return !program.getBody().getOps<rt::SizeOp>().empty();
   }
@@ -390,6 +392,44 @@ void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
   LLVM::ReturnOp::create(b, loc, ValueRange{});
 }
 
+/// Costs that follow from the sizes of `symbols`, as output_dims has just left
+/// them; what loops count stays at its bound. False where there are none.
+bool ProgramWriter::writeLateCosts() {
+  if (facts.indexBits < 64) // operations are too many for 32 bits
+    return false;
+  std::vector<std::pair<int32_t, DimExpr>> late;
+  int32_t word = 0;
+  program.getBody().walk([&](rt::StepOp step) {
+    for (const DimExpr &cost : step.getCost().getExprs()) {
+      bool known = true;
+      cost.forEachSymbol(
+          [&](StringRef s) { known &= llvm::is_contained(symbols, s); });
+      if (known && !cost.isConstant())
+        late.push_back({word, cost});
+      ++word;
+    }
+  });
+  if (late.empty())
+    return false;
+  loc = program.getLoc();
+  b.setInsertionPointToEnd(module.getBody());
+  auto function = LLVM::LLVMFuncOp::create(
+      b, loc, prefix + "_late_costs",
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
+                                  {pointer, pointer}));
+  function.setVisibility_(LLVM::Visibility::Hidden);
+  Block *entry = function.addEntryBlock(b);
+  b.setInsertionPointToStart(entry);
+  loadSymbols(entry->getArgument(0));
+  for (const auto &[at, cost] : late)
+    LLVM::StoreOp::create(
+        b, loc, evaluate(cost),
+        LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
+                            ArrayRef<LLVM::GEPArg>{at}));
+  LLVM::ReturnOp::create(b, loc, ValueRange{});
+  return true;
+}
+
 /// The program runs on the host and sees no value on a device.
 LogicalResult refuseOnDevice(ModuleOp module, rt::ProgramOp program) {
   if (!TargetFacts::of(module).workgroup)
@@ -417,11 +457,13 @@ struct ConvertRtToLLVMPass
       if (writer.findsSizes())
         writer.writeOutputDims("output_bounds", /*bounds=*/true);
       writer.writeOutputDims("output_dims", /*bounds=*/false);
+      writer.writeLateCosts();
     }
     for (auto function : module.getOps<LLVM::LLVMFuncOp>())
       if (function.getName() != prefix + "_program" &&
           function.getName() != prefix + "_output_dims" &&
           function.getName() != prefix + "_output_bounds" &&
+          function.getName() != prefix + "_late_costs" &&
           !function.getBody().empty())
         function.setLinkage(LLVM::Linkage::Internal);
   }

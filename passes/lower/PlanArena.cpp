@@ -40,7 +40,8 @@ private:
   LogicalResult planSlots();
   rt::BufferAttr placeOf(Value v);
   void emitSteps(Block *body);
-  void emitBlock(Block &block, SymbolTable &symbols, DimExpr times);
+  void emitBlock(Block &block, SymbolTable &symbols);
+  DimExpr bytesOf(Value v);
   ArrayAttr describe(bool inputs);
   ArrayAttr describeSlots();
 
@@ -310,10 +311,20 @@ void Planner::emitSteps(Block *body) {
     rt::WeightOp::create(b, module.getLoc(), w.offset, w.value, w.type,
                          w.encoded);
   SymbolTable symbols(module);
-  emitBlock(program.front(), symbols, 1);
+  emitBlock(program.front(), symbols);
 }
 
-void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
+/// What a step moves where it reads or writes all of a value.
+DimExpr Planner::bytesOf(Value v) {
+  auto type = cast<RankedTensorType>(v.getType());
+  if (weightOf.count(v) && type.hasStaticShape())
+    return (int64_t)pack::storedBytes(type);
+  // Between operations a narrow element is a byte, like bool.
+  int64_t bits = std::max(8u, type.getElementType().getIntOrFloatBitWidth());
+  return product(dims.of(v)) * DimExpr(bits / 8);
+}
+
+void Planner::emitBlock(Block &block, SymbolTable &symbols) {
   for (Operation &op : block.without_terminator()) {
     if (auto loop = dyn_cast<scan::ScanOp>(op)) {
       auto made = rt::LoopOp::create(b, op.getLoc(), loop.getSymbolAttr(),
@@ -322,7 +333,7 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
         made.setConditionAttr(placeOf(loop.getInits()[0]));
       OpBuilder::InsertionGuard guard(b);
       b.createBlock(&made.getBody());
-      emitBlock(loop.getBody().front(), symbols, times * loop.getTripCount());
+      emitBlock(loop.getBody().front(), symbols);
       continue;
     }
     if (auto size = dyn_cast<nn::SizeOp>(op)) {
@@ -342,21 +353,25 @@ void Planner::emitBlock(Block &block, SymbolTable &symbols, DimExpr times) {
     auto key = op.getAttrOfType<StringAttr>("kernel");
     kern::StepParameters step = group.getStepParameters(dims);
     SmallVector<Attribute> buffers;
+    DimExpr bytes = 0;
+    auto append = [&](Value v) {
+      rt::BufferAttr place = placeOf(v);
+      if (!llvm::is_contained(buffers, place)) // a buffer read twice counts once
+        bytes = bytes + bytesOf(v);
+      buffers.push_back(place);
+    };
     // Operands in order (destinations are the results'), then results.
     OperandRange dests = kern::destsOf(&op);
-    for (Value operand : op.getOperands().drop_back(dests.size()))
-      buffers.push_back(placeOf(operand));
-    for (Value result : op.getResults())
-      buffers.push_back(placeOf(result));
+    llvm::for_each(op.getOperands().drop_back(dests.size()), append);
+    llvm::for_each(op.getResults(), append);
     laneBytes = std::max<uint64_t>(
         laneBytes, step.scratchBytes.range(dims.symbols).hi);
-    DimRange flops = (step.flops * times).range(dims.symbols);
-    auto made = rt::StepOp::create(
+    rt::StepOp::create(
         b, op.getLoc(), key.getValue(), b.getArrayAttr(buffers),
         nn::DimsAttr::get(b.getContext(), Dims{step.tiles}),
         nn::DimsAttr::get(b.getContext(), step.parameters), step.constants,
-        group.isGeneric(), (uint64_t)flops.hi);
-    (void)made;
+        group.isGeneric(),
+        nn::DimsAttr::get(b.getContext(), Dims{bytes, step.flops}));
     if (symbols.lookup(key.getValue()))
       continue;
     OpBuilder::InsertionGuard guard(b);

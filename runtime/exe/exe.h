@@ -290,7 +290,8 @@ typedef struct tenon_recorder {
 void tenon_record(void *recorder, const char *step_name, tenon_index step,
                   int begin);
 bool tenon_write_trace(const tenon_recorder *recorder, const char *path,
-                       const char *model, tenon_message *message);
+                       const tenon_model_info *info, const int64_t *symbols,
+                       tenon_message *message);
 
 /* Prints a string as JSON, with quotes. `stream` is a FILE. */
 void tenon_print_json_string(void *stream, const char *text);

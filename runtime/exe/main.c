@@ -47,7 +47,8 @@ static bool run_traced(tenon_session *session, tenon_values *values,
   recorder->active = true;
   bool ran = tenon_session_run(session, values, message);
   recorder->active = false;
-  return ran && tenon_write_trace(recorder, path, session->info->name, message);
+  return ran && tenon_write_trace(recorder, path, session->info,
+                                  values->symbols, message);
 }
 
 static int work(const tenon_model_info *info, const char *self,

@@ -79,7 +79,8 @@ def wrong_types_and_shapes(work):
 
 
 def damaged_arrays(work):
-    """.npy cut anywhere, wrong magic, big endian; Fortran order is read"""
+    """.npy cut anywhere, wrong magic, big endian; Fortran order and .npz,
+    compressed too, are read"""
     net = compile_text(work, DENSE, "--dim", "n=1..8")
     array = np.arange(12, dtype=np.float32).reshape(3, 4)
     whole = open(save(f"{work}/x.npy", array), "rb").read()
@@ -109,6 +110,17 @@ def damaged_arrays(work):
     save(path, np.asfortranarray(array))
     call([net, f"x={path}", f"--out=y={work}/f.npy"])
     assert (np.load(f"{work}/c.npy") == np.load(f"{work}/f.npy")).all()
+    packed = f"{work}/packed.npz"
+    for write_npz in (np.savez, np.savez_compressed):
+        write_npz(packed, other=array * 0, x=array)
+        for spec in (packed, packed + ":x"):
+            call([net, f"x={spec}", f"--out=y={work}/z.npy"])
+            assert (np.load(f"{work}/c.npy") == np.load(f"{work}/z.npy")).all()
+    whole = open(packed, "rb").read()
+    at = whole.index(b"x.npy") + 5 + 20
+    with open(packed, "wb") as file:
+        file.write(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1:])
+    refuses([net, f"x={packed}"], "packed.npz", "'x'", "damaged")
 
 
 def sizes(work):
@@ -253,8 +265,76 @@ def traces(work):
             assert (begin["ph"], end["ph"]) == ("B", "E"), steps
             assert begin["name"] == end["name"] and begin["ts"] <= end["ts"]
         os.remove(path)
+    costs(work)
     refuses([net, "--dim", "n=4", "--dim", "m=4", "--trace=/no/where.json"],
             "/no/where.json")
+
+
+def traced(command, path):
+    """(name, bytes, operations) of each step that a run does."""
+    call([*command, f"--trace={path}"])
+    with open(path) as file:
+        return [(e["name"], e["args"]["bytes"], e["args"]["flops"])
+                for e in json.load(file)["traceEvents"] if e["ph"] == "B"]
+
+
+def costs(work):
+    """exact for a product, the sum of `check`, and those of the run's sizes"""
+    net = f"{work}/product.onnxtxt"
+    with open(net, "w") as file:
+        file.write("""<ir_version: 8, opset_import: ["" : 17]>
+g (float[n, 48] x, float[48, 32] y) => (float[n, 32] z) {
+  [product] p = MatMul (x, y)
+  [tail] z = Exp (p)
+}
+""")
+    call([TENONC, "compile", net, "-o", f"{work}/product", "--emit=exe,so",
+          "--prefix=product", "--dim", "n=1..64"])
+    most = 2 * 64 * 48 * 32
+    said = call([TENONC, "check", net, "--dim", "n=1..64"])
+    flops = int(next(line.split()[1] for line in said.splitlines()
+                     if line.startswith("flops")))
+    assert flops >= most, said
+    for n in (64, 7):
+        for command in ([f"{work}/product/product"],
+                        [TENONC, "run", f"{work}/product/product.so"],
+                        [TENONC, "run", net, "--dim", "n=1..64"]):
+            steps = traced([*command, "--dim", f"n={n}"], f"{work}/t.json")
+            assert sum(s[2] for s in steps) * 64 == flops * n, (steps, flops)
+            product, = (s for s in steps if "product" in s[0])
+            assert product[1] == 4 * (n * 48 + 48 * 32 + n * 32), product
+    # A loop's steps are told each time; all of them are what `check` says.
+    with open(net, "w") as file:
+        file.write("""<ir_version: 8, opset_import: ["" : 17]>
+g (float[33, 8] x, float[8, 8] w, float[1, 8] s) => (float[1, 8] last) {
+  last, all = Scan <num_scan_inputs: int = 1, body = b
+    (float[1, 8] h, float[8] t) => (float[1, 8] n, float[1, 8] o) {
+      p = MatMul (h, w)
+      n = Add (p, t)
+      o = Identity (n)
+    }> (s, x)
+}
+""")
+    steps = traced([TENONC, "run", net], f"{work}/t.json")
+    said = call([TENONC, "check", net])
+    assert sum(s[2] for s in steps) == int(next(
+        line.split()[1] for line in said.splitlines()
+        if line.startswith("flops"))), (said, steps)
+    assert len(steps) > 33, "the body is expected to be steps of a loop"
+
+
+def small_stacks(work):
+    """kernels that decode weights run on the stacks of musl's threads"""
+    rng = np.random.default_rng(0)
+    values = ", ".join(f"{v:.3f}" for v in rng.standard_normal(256 * 128))
+    net = compile_text(work, f"""<ir_version: 8, opset_import: ["" : 17]>
+g (float[200, 256] x) => (float[200, 128] y)
+<float[256, 128] w = {{{values}}}>
+{{ y = MatMul (x, w) }}
+""", "--weights-format=int4")
+    digests = {call(["sh", "-c", f"ulimit -s 128; exec {net} --selftest "
+                     f"--threads={n}"]) for n in (1, 2, 3)}
+    assert len(digests) == 1 and digests.pop().endswith("ok\n")
 
 
 def outputs(work):
@@ -281,4 +361,4 @@ def outputs(work):
 if __name__ == "__main__":
     sys.exit(run_all((wrong_types_and_shapes, damaged_arrays, sizes, statuses,
                       other_cpus, weights_files, damaged_artifacts, traces,
-                      outputs)))
+                      small_stacks, outputs)))

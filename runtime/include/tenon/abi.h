@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 4
+#define TENON_ABI_VERSION 5
 
 /* Sizes, strides and tile numbers. As wide as a pointer: 32-bit targets have
  * no 64-bit division. */
@@ -157,6 +157,11 @@ typedef struct tenon_tensor_info {
   const int64_t *dims;
 } tenon_tensor_info;
 
+/* What one run of a step reads and writes and how many operations it does. */
+typedef struct tenon_step_cost {
+  int64_t bytes, flops;
+} tenon_step_cost;
+
 struct tenon_model_info;
 
 /* The program once more, for CPUs that have more features. */
@@ -215,6 +220,11 @@ typedef struct tenon_model_info {
    * `program`. */
   const tenon_level *levels;
   int32_t level_count;
+  /* For traces: step_count costs at the largest sizes; null: not known. */
+  const tenon_step_cost *step_costs;
+  /* Puts those that follow from sizes in their place, from the sizes of all
+   * symbols as output_dims has them; null: there are none. */
+  void (*late_costs)(const int64_t *symbols, tenon_step_cost *costs);
 } tenon_model_info;
 
 /* The arena, every part rounded up to 64 bytes:

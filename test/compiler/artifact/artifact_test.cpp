@@ -275,7 +275,8 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
       "weight_bytes",    "weight_digest", "weights",
       "selftest_seed",   "selftest_digest", "output_dims",
       "output_bounds",   "program",      "device",
-      "levels",          "level_count"};
+      "levels",          "level_count",  "step_costs",
+      "late_costs"};
   ScratchDirectory scratch = expectValue(ScratchDirectory::create());
   for (const char *name : {x86, arm64, "arm64-apple-macos",
                            "aarch64-linux-android", "thumbv7em-none-eabi"}) {

@@ -6,10 +6,10 @@ rt.program @main attributes {
     inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 0 : ui64} {
   rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-    tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants [1065353216] {flops = 1024 : i64}
+    tiles #nn.dims<4> parameters #nn.dims<1024, 0, 1> constants [1065353216] cost #nn.dims<8192, 1024>
   rt.loop "t0" trip #nn.dims<"seq"> {
     rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-      tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants [] {flops = 0 : i64}
+      tiles #nn.dims<4> parameters #nn.dims<1024, "4*t0", 1> constants [] cost #nn.dims<8, 0>
   }
 }
 

@@ -1,7 +1,7 @@
 // RUN: tenon-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @below {{'rt.step' op requires attribute 'flops'}}
-rt.step @map_f32_1 [#rt.buffer<input + 0>] tiles #nn.dims<4> parameters #nn.dims<> constants []
+// expected-error @below {{'rt.step' op expected bytes and operations as its cost, but got #nn.dims<8>}}
+rt.step @map_f32_1 [#rt.buffer<input + 0>] tiles #nn.dims<4> parameters #nn.dims<> constants [] cost #nn.dims<8>
 
 // -----
 
@@ -97,7 +97,7 @@ rt.program @an_input_exists attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a place below 1 buffers, but got #rt.buffer<input : 1 + 0>}}
-  rt.step @copy [#rt.buffer<input : 1 + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input : 1 + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -114,7 +114,7 @@ rt.program @a_slot_lies_in_the_arena attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a place below 128 bytes, but got #rt.buffer<arena + 128>}}
-  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<arena + 128>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<arena + 128>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -131,7 +131,7 @@ rt.program @a_weight_lies_among_the_weights attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a place below 64 bytes, but got #rt.buffer<weights + 64>}}
-  rt.step @copy [#rt.buffer<weights + 64>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<weights + 64>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -148,7 +148,7 @@ rt.program @a_buffer_is_a_place attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected buffers as #rt.buffer, but got 3 : i64}}
-  rt.step @copy [#rt.buffer<input + 0>, 3] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input + 0>, 3] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -165,7 +165,7 @@ rt.program @one_number_of_tiles attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected one number of tiles, but got #nn.dims<1, 2>}}
-  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1, 2> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1, 2> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -182,7 +182,7 @@ rt.program @parameters_are_of_symbols attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected sizes over the program's symbols and its loops', but got 't0'}}
-  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <"t0"> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <"t0"> constants [] cost <0, 0>
 }
 
 // -----
@@ -199,7 +199,7 @@ rt.program @a_buffer_per_operand_and_result attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a buffer for each of 2 operands and results of 'copy', but got 1}}
-  rt.step @copy [#rt.buffer<input + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @copy [#rt.buffer<input + 0>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -208,7 +208,7 @@ rt.program @a_kernel_exists attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a kernel, but 'none' is not defined}}
-  rt.step @none [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @none [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----
@@ -217,7 +217,7 @@ rt.program @a_step_runs_a_kernel attributes {
     symbols = {n = array<i64: 1, 9>}, inputs = [{name = "x", shape = #nn.dims<4>, type = tensor<4xf32>}], outputs = [{name = "y", shape = #nn.dims<4>, type = tensor<4xf32>}],
     slot_bytes = 128 : ui64, peak_bytes = 128 : ui64, weight_bytes = 64 : ui64} {
   // expected-error @below {{expected a kernel, but 'a_step_runs_a_kernel' is none}}
-  rt.step @a_step_runs_a_kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64}
+  rt.step @a_step_runs_a_kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>] tiles <1> parameters <> constants [] cost <0, 0>
 }
 
 // -----

@@ -24,13 +24,13 @@ rt.program @main attributes {
   rt.size "kept" at <arena + 64> in 0 to 100 else 9
   // CHECK-NEXT: rt.check <"kept">, <"seq"> else 6
   rt.check <"kept">, <"seq"> else 6
-  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>] tiles <"seq"> parameters <1024, 0, "2*seq"> constants [1065353216] {flops = 10 : i64}
+  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>] tiles <"seq"> parameters <1024, 0, "2*seq"> constants [1065353216] cost <0, 10>
   rt.step @map_f32_1 [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
     tiles #nn.dims<"seq"> parameters #nn.dims<1024, 0, "2*seq"> constants [1065353216]
-    {flops = 10 : i64}
-  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<weights + 128>, #rt.buffer<output : 1 + 0>] tiles <1> parameters <> constants [] {flops = 0 : i64, generic}
+    cost <0, 10>
+  // CHECK-NEXT: rt.step @map_f32_1 [#rt.buffer<weights + 128>, #rt.buffer<output : 1 + 0>] tiles <1> parameters <> constants [] cost <0, 0> {generic}
   rt.step @map_f32_1 [#rt.buffer<weights : 0 + 128>, #rt.buffer<output : 1 + 0>]
-    tiles <1> parameters <> constants [] {flops = 0 : i64, generic}
+    tiles <1> parameters <> constants [] cost <0, 0> {generic}
 }
 
 // CHECK-LABEL: rt.kernel @map_f32_1 {

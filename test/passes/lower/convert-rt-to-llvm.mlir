@@ -32,9 +32,9 @@ rt.program @main attributes {symbols = {},
     outputs = [{name = "y", shape = #nn.dims<8>, type = tensor<8xf32>}, {name = "z", shape = #nn.dims<8>, type = tensor<8xf32>}],
     slot_bytes = 192 : ui64, peak_bytes = 192 : ui64, weight_bytes = 192 : ui64} {
   rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-    tiles <4> parameters <8, -1> constants [1065353216] {flops = 0 : i64}
+    tiles <4> parameters <8, -1> constants [1065353216] cost <0, 0>
   rt.step @kernel [#rt.buffer<weights + 128>, #rt.buffer<input : 1 + 0>, #rt.buffer<output : 1 + 0>]
-    tiles <1> parameters <> constants [] {flops = 0 : i64}
+    tiles <1> parameters <> constants [] cost <0, 0>
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
   llvm.return
@@ -75,14 +75,21 @@ llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
 // CHECK:         %[[SECOND:.+]] = llvm.getelementptr %[[DIMS]][1]
 // CHECK:         %[[C64:.+]] = llvm.mlir.constant(64 : i64)
 // CHECK:         llvm.store %[[C64]], %[[SECOND]] : i64
+// Bytes of the second step are the third word; what is constant is not written.
+// CHECK-LABEL: llvm.func hidden @net_late_costs(
+// CHECK-SAME:    %[[SYMBOLS:.+]]: !llvm.ptr, %[[COSTS:.+]]: !llvm.ptr)
+// CHECK:         %[[BYTES:.+]] = llvm.mul
+// CHECK:         %[[PLACE:.+]] = llvm.getelementptr %[[COSTS]][2]
+// CHECK-NEXT:    llvm.store %[[BYTES]], %[[PLACE]] : i64
+// CHECK-NEXT:    llvm.return
 rt.program @main attributes {symbols = {past = array<i64: 0, 9>, seq = array<i64: 1, 100>},
     inputs = [{name = "x", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
     outputs = [{name = "y", shape = #nn.dims<"seq", 64>, type = tensor<?x64xf32>}],
     slot_bytes = 464 : ui64, peak_bytes = 464 : ui64, weight_bytes = 0 : ui64} {
   rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 64>]
-    tiles <1> parameters <8> constants [] {flops = 0 : i64}
+    tiles <1> parameters <8> constants [] cost <512, 0>
   rt.step @kernel [#rt.buffer<arena + 64>, #rt.buffer<output + 0>]
-    tiles <"floordiv(seq, 2)"> parameters <"2*seq + 1", 1> constants [] {flops = 0 : i64}
+    tiles <"floordiv(seq, 2)"> parameters <"2*seq + 1", 1> constants [] cost <"4*seq", 7>
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
   llvm.return
@@ -101,13 +108,14 @@ llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
 // CHECK:         llvm.sdiv %{{.+}} : i32
 // CHECK:         %[[SIZE:.+]] = llvm.sext %{{.+}} : i32 to i64
 // CHECK:         llvm.store %[[SIZE]], %{{.+}} : i64
+// CHECK-NOT:     @net_late_costs
 module attributes {dlti.target_system_spec = #dlti.target_system_spec<"CPU" = #dlti.target_device_spec<"tenon.index_bits" = 32 : i64>>} {
   rt.program @main attributes {symbols = {seq = array<i64: 1, 100>},
       inputs = [{name = "x", shape = #nn.dims<"seq">, type = tensor<?xf32>}],
       outputs = [{name = "y", shape = #nn.dims<"floordiv(seq, 2)">, type = tensor<?xf32>}],
       slot_bytes = 0 : ui64, peak_bytes = 0 : ui64, weight_bytes = 0 : ui64} {
     rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
-      tiles <"seq"> parameters <> constants [] {flops = 0 : i64}
+      tiles <"seq"> parameters <> constants [] cost <"4*seq", 0>
   }
   llvm.func @kernel(%step: !llvm.ptr, %begin: i32, %end: i32, %lane: !llvm.ptr) {
     llvm.return
@@ -135,7 +143,7 @@ rt.program @main attributes {symbols = {n = array<i64: 1, 9>, m = array<i64: 1, 
     slot_bytes = 0 : ui64, peak_bytes = 0 : ui64, weight_bytes = 0 : ui64} {
   rt.check <"n">, <"m"> else 6
   rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
-    tiles <1> parameters <> constants [] {flops = 0 : i64}
+    tiles <1> parameters <> constants [] cost <0, 0>
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
   llvm.return
@@ -171,10 +179,10 @@ rt.program @main attributes {symbols = {},
     outputs = [{name = "y", shape = #nn.dims<"k">, type = tensor<?xf32>}],
     slot_bytes = 64 : ui64, peak_bytes = 64 : ui64, weight_bytes = 0 : ui64} {
   rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<arena + 0>]
-    tiles <1> parameters <> constants [] {flops = 0 : i64}
+    tiles <1> parameters <> constants [] cost <0, 0>
   rt.size "k" at <arena + 0> in 2 to 9 else 9
   rt.step @kernel [#rt.buffer<arena + 0>, #rt.buffer<output + 0>]
-    tiles <"k"> parameters <> constants [] {flops = 0 : i64}
+    tiles <"k"> parameters <> constants [] cost <0, 0>
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
   llvm.return
@@ -193,7 +201,7 @@ rt.program @main attributes {symbols = {},
   rt.loop "t" trip <3> {
     rt.size "k" at <input + 0> in 0 to 9 else 9
     rt.step @kernel [#rt.buffer<input + 0>, #rt.buffer<output + 0>]
-      tiles <"k"> parameters <"t"> constants [] {flops = 0 : i64}
+      tiles <"k"> parameters <"t"> constants [] cost <0, 0>
   }
 }
 llvm.func @kernel(%step: !llvm.ptr, %begin: i64, %end: i64, %lane: !llvm.ptr) {
