@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from support import Skip, TENONC, call, cpu_levels, run_all, same_bits
+from support import (Skip, TENONC, call, cpu_levels, peak_bytes, run_all,
+                     same_bits)
 
 TARGETS = (("x86_64-linux-gnu", "x86-64-v3"), ("aarch64-linux-gnu", "generic"),
            ("arm64-apple-ios17.0", "apple-m1"))
@@ -65,18 +66,6 @@ def half_precision(path, sizes):
             "Cast", [f"h{i}"], [f"w{i}"], name=f"cast{i}", to=TensorProto.FLOAT))
     onnx.save(model, path)
     return path
-
-
-def peak_bytes(command):
-    """Peak resident memory of a command. It is started by a small process: a
-    child counts its parent's pages until it becomes another program."""
-    starter = ("import os, sys\n"
-               "child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
-               "_, status, usage = os.wait4(child, 0)\n"
-               "print(usage.ru_maxrss * 1024)\n"
-               "sys.exit(os.waitstatus_to_exitcode(status))")
-    return int(call([sys.executable, "-S", "-c", starter, *command])
-               .splitlines()[-1])
 
 
 def peak_memory(work):

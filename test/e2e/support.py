@@ -168,6 +168,18 @@ def call(command):
     return done.stdout
 
 
+def peak_bytes(command):
+    """Peak resident memory of a command. It is started by a small process: a
+    child counts its parent's pages until it becomes another program."""
+    starter = ("import os, sys\n"
+               "child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)\n"
+               "_, status, usage = os.wait4(child, 0)\n"
+               "print(usage.ru_maxrss * 1024)\n"
+               "sys.exit(os.waitstatus_to_exitcode(status))")
+    return int(call([sys.executable, "-S", "-c", starter, *command])
+               .splitlines()[-1])
+
+
 def reference(model, optimize=True):
     """f(inputs) -> {name: array}, by onnxruntime on one thread."""
     try:
