@@ -146,13 +146,16 @@ class Tenon:
     """This project, through its Python package."""
 
     weights_format = "f32"
+    values = {}  # inputs that are compiled in
 
     def __init__(self, path, model, feeds, threads):
         import tenon
-        shapes = {name: list(x.shape) for name, x in feeds.items()}
+        self.feeds = {name: x for name, x in feeds.items()
+                      if name not in self.values}
+        shapes = {name: list(x.shape) for name, x in self.feeds.items()}
         self.model = tenon.compile(path, shapes=shapes, threads=threads,
+                                   values=self.values,
                                    weights_format=self.weights_format)
-        self.feeds = feeds
 
     def run(self):
         return list(self.model.run(self.feeds).values())
@@ -229,8 +232,9 @@ def load(names, path, model, feeds, threads):
             results[key] = {"error": text.strip()[:300]}
             continue
         if reference is None:
-            reference = outputs
+            reference, against = outputs, key[0]
         results[key] = {"load_s": round(time.time() - begin, 2),
+                        "against": against,
                         **differences(reference, outputs)}
         engines[key] = engine
     return results, engines

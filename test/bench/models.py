@@ -25,9 +25,10 @@ def end_to_end():
 
 @dataclass
 class Model:
-    """A race. `path` gives the file; `floor` is the largest ratio to the
-    fastest peer's time that issue 3 allows on one thread, or the least part of
-    the FMA peak."""
+    """What is raced. `path` gives the file; `floor` is the largest ratio to
+    the fastest peer's time that is allowed on one thread, `part_of_peak` the
+    least part of the FMA peak. Open sizes are by name (`dims`), or by input
+    (`shapes`); `small` are smaller ones, for emulators."""
     name: str
     path: object
     dims: dict = field(default_factory=dict)
@@ -35,7 +36,24 @@ class Model:
     floor: float = 1.7
     part_of_peak: float = 0
     operations: float = 0
-    bits: bool = False  # compared on all CPUs here, not in ./setup test
+    shapes: dict = field(default_factory=dict)
+    small: dict = field(default_factory=dict)
+    values: dict = field(default_factory=dict)  # inputs that are constants
+    engines: tuple = ("ort", "openvino")
+    threads: tuple = (1,)
+    bits: bool = True  # False where another entry has the same file
+
+    @property
+    def quantized(self):
+        return self.name.endswith("_int8")
+
+    def sizes(self, small=False):
+        """(dims, shapes) as peers.make_inputs() takes them."""
+        if not small:
+            return self.dims, self.shapes
+        return ({n: self.small.get(n, size) for n, size in self.dims.items()},
+                {n: self.small.get(n, size)
+                 for n, size in self.shapes.items()})
 
 
 def cached(name, write, *sources):
@@ -103,56 +121,72 @@ def in_package(name, version, pattern):
     return lambda: end_to_end().package(name, version, pattern)
 
 
-def torch_model(name, dims={}, limits={}, title=None):
-    """A model of export.py under issue 4's floor."""
-    return Model(title or name, exported(name), dims, limits)
+def torch_model(name, dims={}, limits={}, **more):
+    return Model(name, exported(name), dims, limits, **more)
 
 
-def ocr(part, pattern):
-    return Model(f"PP-OCR {part}", in_package("rapidocr-onnxruntime", "1.4.4",
-                                              pattern))
+def ocr(part, pattern, shape, small):
+    return Model(f"PP-OCR {part}", in_package(
+        "rapidocr-onnxruntime", "1.4.4", pattern), shapes={"x": shape},
+        small={"x": small})
 
 
-def silero(name, dims):
-    return Model(name, in_package("silero-vad", "6.2.3", f"{name}.onnx"), dims,
-                 {"sr": (16000, 16001)})
+def silero(name, shapes={"input": [1, 576], "state": [2, 1, 128]}, **more):
+    return Model(name, in_package("silero-vad", "6.2.3", f"{name}.onnx"),
+                 limits={"sr": (16000, 16001)}, shapes=shapes, **more)
 
 
 def minilm(length):
     return Model(f"MiniLM, {length} tokens", packaged("minilm"),
                  {"batch_size": 1, "sequence_length": length},
-                 {"input_ids": 30000})
+                 {"input_ids": 30000}, bits=length == 17)
 
 
+def mamba(width):
+    return Model(f"Mamba {width}, 512 steps", exported(f"mamba{width}"),
+                 {"seq": 512}, floor=0.25, small={"seq": 16},
+                 engines=("ort", "openvino", "iree"))
+
+
+def language(name, limits, **more):
+    """A model of 64 tokens."""
+    return torch_model(name, {"length": 64}, limits, small={"length": 8},
+                       **more)
+
+
+def cached_llama(name):
+    return torch_model(name, {"past": 64}, {
+        "input_ids": 4000, "position_ids": (64, 65)})
+
+
+WORDS = {"input_ids": 30000}
 MODELS = [
     Model("magika", packaged("magika"), {"unk__214": 1}, {"bytes": 257}),
     *map(minilm, (1, 17, 128, 256)),
-    Model("ResNet-50", exported("resnet50"), bits=True),
-    Model("PP-OCR cls", packaged("ppocr_cls"), bits=True),
-    Model("silero, one chunk", packaged("silero")),
-    # The size of the Mamba of ./setup test, and a wider one.
-    Model("Mamba 64, 512 steps", exported("mamba64"),
-          {"seq": 512}, floor=0.25, bits=True),
-    Model("Mamba 256, 512 steps", exported("mamba256"),
-          {"seq": 512}, floor=0.25),
+    Model("ResNet-50", exported("resnet50"), threads=(1, 2)),
+    mamba(64),
+    mamba(256),
     product(512),
     product(1024),
     Model("3x3 convolution, 64 channels, 56x56",
           one_node("conv64", "Conv", [1, 64, 56, 56], [1, 64, 56, 56],
                    {"pads": [1, 1, 1, 1]}, w=(64, 64, 3, 3), b=(64,)),
           part_of_peak=0.65, operations=2.0 * 64 * 64 * 9 * 56 * 56),
-]
-WORDS = {"input_ids": 30000}
-TOKENS = {"length": 64}
-CHUNK = {"batch": 1, "sequence": 576}
-MODELS += [
-    silero("silero_vad_16k_op15", CHUNK),
-    silero("silero_vad_half", CHUNK),
-    silero("silero_vad_op18_ifless", CHUNK),
-    ocr("det", "ch_PP-OCRv4_det_infer.onnx"),
-    ocr("rec", "ch_PP-OCRv4_rec_infer.onnx"),
-    torch_model("minilm_l6", TOKENS, WORDS),
-    torch_model("bert_base", TOKENS, WORDS),
+    silero("silero_vad", values={"sr": 16000}),
+    silero("silero_vad_16k_op15"),
+    silero("silero_vad_16k_sequence", {"input": [16, 576]}),
+    silero("silero_vad_half"),
+    silero("silero_vad_op18_ifless"),
+    silero("silero_vad_openvino_16k"),
+    ocr("det", "ch_PP-OCRv4_det_infer.onnx", [1, 3, 320, 320],
+        [1, 3, 64, 96]),
+    ocr("rec", "ch_PP-OCRv4_rec_infer.onnx", [1, 3, 48, 320],
+        [1, 3, 48, 64]),
+    ocr("cls", "ch_ppocr_mobile_v2.0_cls_infer.onnx", [1, 3, 48, 192],
+        [1, 3, 48, 96]),
+    Model("captcha_crnn", packaged("captcha"), {"batch": 1}),
+    language("minilm_l6", WORDS),
+    language("bert_base", WORDS),
     torch_model("vit_small"),
     torch_model("mobilenet_v2"),
     torch_model("mobilenet_v3_large"),
@@ -171,19 +205,17 @@ MODELS += [
     torch_model("graph_transformer", limits={"distances": 16}),
     torch_model("early_exit"),
     torch_model("while_loop"),
-    torch_model("llama", TOKENS, {"input_ids": 4000}),
-    torch_model("llama_op23", TOKENS, {"input_ids": 4000}),
-    torch_model("llama_cached", {"past": 64},
-                {"input_ids": 4000, "position_ids": (64, 65)}),
-    torch_model("llama_cached_op23", {"past": 64},
-                {"input_ids": 4000, "position_ids": (64, 65)}),
+    language("llama", {"input_ids": 4000}),
+    language("llama_op23", {"input_ids": 4000}),
+    cached_llama("llama_cached"),
+    cached_llama("llama_cached_op23"),
     # Other kinds.
-    torch_model("gpt2", TOKENS, WORDS),
-    torch_model("t5_encoder", TOKENS, WORDS),
+    language("gpt2", WORDS),
+    language("t5_encoder", WORDS),
     torch_model("whisper_encoder"),
     torch_model("whisper_decoder", limits={"input_ids": 50000}),
     torch_model("wav2vec2"),
-    torch_model("vocoder", TOKENS),
+    language("vocoder", {}),
     torch_model("speech", limits={"tokens": 60}),
     torch_model("segformer"),
     torch_model("yolo"),
@@ -191,10 +223,3 @@ MODELS += [
     torch_model("clip", limits={"input_ids": 40000}),
     torch_model("diffusion", limits={"time": 1000}),
 ]
-# Inputs whose shapes are open.
-SHAPES = {"PP-OCR cls": {"x": [1, 3, 48, 192]},
-          "PP-OCR det": {"x": [1, 3, 320, 320]},
-          "PP-OCR rec": {"x": [1, 3, 48, 320]},
-          **{name: {"input": [1, 576], "state": [2, 1, 128]} for name in
-             ("silero_vad_16k_op15", "silero_vad_half",
-              "silero_vad_op18_ifless")}}
