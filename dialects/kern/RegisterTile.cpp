@@ -120,7 +120,7 @@ TileAttr kern::chooseWindowTile(MLIRContext *context, const LoopNest &nest,
                                 size_t ins) {
   unsigned inner = nest.sizes.size() - 1;
   if (nest.parallel < 2 || !nest.sizes[nest.parallel - 1].isConstant(kBlock) ||
-      !nest.sizes[inner].isConstant() ||
+      !nest.sizes[inner].isConstant() || nest.sizes[inner].constant() < 1 ||
       nest.sizes[inner].constant() > kLongestLine)
     return {};
   unsigned line = nest.parallel - 2;
