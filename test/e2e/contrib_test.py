@@ -8,14 +8,14 @@ behind the last key) is not compared.
 """
 import argparse
 import sys
-import tempfile
+from functools import partial
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from support import (Program, Refused, Skip, cpu_levels, largest_error,
-                     reference)
+from support import (Program, Skip, cpu_levels, largest_error, reference,
+                     run_cases)
 
 RNG = np.random.default_rng(7)
 LEVEL = "x86-64-v3"
@@ -70,6 +70,8 @@ def model_of(operator, inputs, outputs, constants, dims, attributes):
 
 
 def check(name, work):
+    if LEVEL not in cpu_levels():
+        raise Skip(f"no {LEVEL} here")
     (operator, inputs, outputs, constants, dims, options, steps, runs, valid,
      attributes) = CASES[name]
     model = model_of(operator, inputs, outputs, constants, dims, attributes)
@@ -243,24 +245,8 @@ def main():
     parser.add_argument("--build")
     parser.add_argument("--only")
     only = parser.parse_args().only
-    counts = [0, 0, 0]
-    for name in CASES:
-        if only and only not in name:
-            continue
-        try:
-            if LEVEL not in cpu_levels():
-                raise Skip(f"no {LEVEL} here")
-            with tempfile.TemporaryDirectory() as work:
-                check(name, work)
-            counts[0] += 1
-        except Skip as reason:
-            print(f"skipped {name}: {reason}")
-            counts[2] += 1
-        except (AssertionError, Refused, KeyError) as error:
-            print(f"FAILED {name}: {error}")
-            counts[1] += 1
-    print("{} passed, {} failed, {} skipped".format(*counts))
-    return 1 if counts[1] else 0
+    return run_cases({name: partial(check, name) for name in CASES
+                      if not only or only in name})
 
 
 if __name__ == "__main__":

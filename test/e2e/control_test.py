@@ -7,13 +7,13 @@ Branches, loops that a condition ends, and trip counts that are inputs: each
 compiled once, for each level of the CPU, and run so that every way is taken.
 """
 import sys
-import tempfile
+from functools import partial
 
 import numpy as np
 import onnx
 from onnx import parser
 
-from support import compare_with_onnxruntime, cpu_levels
+from support import compare_with_onnxruntime, cpu_levels, run_cases
 
 HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
 
@@ -131,17 +131,7 @@ def main():
     if not cpu_levels():
         print("0 passed, 0 failed, 1 skipped")
         return 0
-    failed = 0
-    for name in CASES:
-        try:
-            with tempfile.TemporaryDirectory() as work:
-                check(name, work)
-            print(f"passed {name}")
-        except Exception as error:  # a refusal is a failure as well
-            failed += 1
-            print(f"FAILED {name}: {error}")
-    print(f"{len(CASES) - failed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    return run_cases({name: partial(check, name) for name in CASES})
 
 
 if __name__ == "__main__":

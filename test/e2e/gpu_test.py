@@ -21,7 +21,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 
 import numpy as np
 import onnx
@@ -412,20 +411,7 @@ def main():
         tenonc, folder, recurrence(), "loop", "a recurrence")
     cases["refuse float16"] = lambda folder: check_refused(
         tenonc, folder, half(), "halves", "f16")
-    passed = failed = skipped = 0
-    for name, case in cases.items():
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                print(f"{name:24} {case(folder)}")
-                passed += 1
-            except support.Skip as why:
-                print(f"{name:24} skipped: {why}")
-                skipped += 1
-            except (AssertionError, RuntimeError, support.Refused) as error:
-                print(f"failed {name}: {error}")
-                failed += 1
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    return support.run_cases(cases)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ OUTSIDE runs that exceed theirs.
 import os
 import shutil
 import sys
-import tempfile
+from functools import partial
 
 import numpy as np
 import onnx
 from onnx import parser
 
 from support import (TENONC, Program, Refused, call, compare_with_onnxruntime,
-                     cpu_levels)
+                     cpu_levels, run_cases)
 
 HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
 
@@ -503,29 +503,13 @@ def main():
     if not cpu_levels():
         print("0 passed, 0 failed, 1 skipped")
         return 0
-    passed = failed = 0
-    for table, check in ((CASES, check_case), (REFUSED, check_refused),
-                         (OUTSIDE, check_outside)):
-        for name in table:
-            try:
-                with tempfile.TemporaryDirectory() as work:
-                    check(name, work)
-                passed += 1
-                print(f"passed {name}")
-            except Exception as error:  # a refusal is a failure as well
-                failed += 1
-                print(f"FAILED {name}: {error}")
-    for check in (check_caller, check_bits):
-        try:
-            with tempfile.TemporaryDirectory() as work:
-                check(work)
-            passed += 1
-            print(f"passed {check.__doc__}")
-        except Exception as error:
-            failed += 1
-            print(f"FAILED {check.__doc__}: {error}")
-    print(f"{passed} passed, {failed} failed, 0 skipped")
-    return 1 if failed else 0
+    cases = {name: partial(check, name)
+             for table, check in ((CASES, check_case),
+                                  (REFUSED, check_refused),
+                                  (OUTSIDE, check_outside))
+             for name in table}
+    cases.update({check.__doc__: check for check in (check_caller, check_bits)})
+    return run_cases(cases)
 
 
 if __name__ == "__main__":

@@ -226,20 +226,29 @@ def same_bits(one, other):
     return None
 
 
-def run_all(tests, *arguments):
-    """Runs functions, prints a line for each and the count; the exit code."""
+def run_cases(cases):
+    """Runs {name: function of a folder}, prints a line for each, with what the
+    function says, and the count; the exit code."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for test in tests:
-        kind, why = "passed", ""
+    for name, case in cases.items():
+        kind = "passed"
         try:
             with tempfile.TemporaryDirectory() as work:
-                test(work, *arguments)
+                why = case(work)
         except Skip as skip:
-            kind, why = "skipped", f": {skip}"
+            kind, why = "skipped", skip
         except Exception as error:  # a test's mistake is a failure as well
-            kind, why = "failed", f": {type(error).__name__}: {error}"
+            kind, why = "failed", f"{type(error).__name__}: {error}"
         counts[kind] += 1
-        print(f"{kind} {test.__name__}: {test.__doc__}{why}", flush=True)
+        print(f"{kind} {name}" + (f": {why}" if why else ""), flush=True)
     print("{passed} passed, {failed} failed, {skipped} skipped".format(
         **counts))
     return 1 if counts["failed"] else 0
+
+
+def run_all(tests, *arguments):
+    """run_cases() of functions, named by themselves."""
+    return run_cases({
+        f"{test.__name__}: {test.__doc__}":
+        lambda work, test=test: test(work, *arguments) and None
+        for test in tests})
