@@ -61,11 +61,12 @@ DimAnalysis::DimAnalysis(FunctionOpInterface program) {
 }
 
 Dims DimAnalysis::of(Value value) const {
-  auto it = sizes.find(value);
+  // A static type tells all, whatever stood at the value's address before it.
+  auto type = cast<ShapedType>(value.getType());
+  auto it = type.hasStaticShape() ? sizes.end() : sizes.find(value);
   if (it != sizes.end())
     return it->second;
   Dims dims;
-  auto type = cast<ShapedType>(value.getType());
   for (auto [i, size] : llvm::enumerate(type.getShape()))
     // Only ill-formed programs have a `?` of unknown size; a name that no
     // symbol has makes every use of it an error downstream.
