@@ -331,6 +331,15 @@ static LogicalResult translateConvTranspose(NodeContext &node) {
 
 //===- Pooling ------------------------------------------------------------===//
 
+/// Places of a window whose last one begins at `last`. A window that reaches
+/// behind the end has one, as in onnxruntime, and is cut.
+static DimExpr placesOf(NodeContext &node, const DimExpr &last,
+                        const DimExpr &stride) {
+  bool fits = last.range(node.analysis.symbols).lo >= 0;
+  return DimExpr::floorDiv(fits ? last : DimExpr::max(last, 0), stride) +
+         DimExpr(1);
+}
+
 static LogicalResult pool(NodeContext &node, nn::PoolKind kind, bool countPad,
                           int64_t p) {
   Value x = node.in(0);
@@ -361,7 +370,7 @@ static LogicalResult pool(NodeContext &node, nn::PoolKind kind, bool countPad,
       shape.push_back(DimExpr::min(DimExpr::ceilDiv(last, stride) + DimExpr(1),
                                    DimExpr::ceilDiv(start, stride)));
     else
-      shape.push_back(DimExpr::floorDiv(last, stride) + DimExpr(1));
+      shape.push_back(placesOf(node, last, stride));
   }
   return node.yield(node.make<nn::PoolOp>(
       node.element(0), x, kind, ArrayRef<int64_t>(*kernel),

@@ -40,6 +40,8 @@ private:
   void requireAtMost(const DimExpr &x, const DimExpr &most);
   /// A window fits into what it moves over, at one place at least.
   void requirePlaces(Value result);
+  /// The window of a pool is cut by less than a stride.
+  void requireReach(nn::PoolOp op);
   /// A part of something has no more elements than there are.
   void requireInside(nn::SliceOp op);
   bool isKnown(const DimExpr &e, Operation *&behind) const;
@@ -124,6 +126,15 @@ void Checks::requirePlaces(Value result) {
     requireAtMost(1, size);
 }
 
+void Checks::requireReach(nn::PoolOp op) {
+  Dims x = dims.of(op.getInput());
+  for (auto [i, window] : llvm::enumerate(op.getWindow())) {
+    DimExpr size = x[2 + i] + op.getLow().getExprs()[i] + op.getHigh().getExprs()[i];
+    int64_t extent = (window - 1) * op.getDilations()[i] + 1;
+    requireAtMost(extent - op.getStrides()[i] + 1, size);
+  }
+}
+
 void Checks::requireBroadcast(ArrayRef<DimExpr> operand,
                               ArrayRef<DimExpr> result) {
   for (size_t i = 0; i < operand.size(); ++i) {
@@ -172,7 +183,7 @@ void Checks::collect(Operation *op) {
         requireChannels(op.getInput(), op.getWeights(), 1, op.getGroup());
         requirePlaces(op.getResult());
       })
-      .Case<nn::PoolOp>([&](nn::PoolOp op) { requirePlaces(op.getResult()); })
+      .Case<nn::PoolOp>([&](nn::PoolOp op) { requireReach(op); })
       .Case<nn::ConvTransposeOp>([&](nn::ConvTransposeOp op) {
         requireChannels(op.getInput(), op.getWeights(), 0, 1);
       });

@@ -233,6 +233,13 @@ g (float[2,6] x, int64[2] to) => (float[2,6] y) {
   y = Reshape (z, to)
 }""", *[{"x": floats(2, 6), "to": ints(*to)} for to in ((2, 6), (-1, 6), (0, -1), (0, 6))])
 
+case("windows that are cut, those that reach behind the end among them", """
+g (float[1,1,n] x) => (float[1,1,N] y, float[1,1,M] z, float[1,1,M] p) {
+  y = MaxPool <kernel_shape = [4], strides = [2]> (x)
+  z = AveragePool <kernel_shape = [4], strides = [3]> (x)
+  p = AveragePool <kernel_shape = [4], strides = [3], count_include_pad = 1> (x)
+}""", *[{"x": floats(1, 1, n)} for n in (3, 4, 5, 9)], options=["--dim", "n=3..9"])
+
 case("slices from run-time places", """
 g (float[10,3] x, int64[1] start, int64[1] end) => (float[N,3] y) {
   axis = Constant <value_ints = [0]> ()
@@ -387,7 +394,7 @@ g (float[1,1,n] x) => (float[1,1,N] y) {
     "an input smaller than a pool": ("""
 g (float[1,1,n] x) => (float[1,1,N] y) {
   y = MaxPool <kernel_shape = [4], strides = [2]> (x)
-}""", ["--dim", "n=1..9"], {"x": floats(1, 1, 3)}, "MaxPool_0"),
+}""", ["--dim", "n=1..9"], {"x": floats(1, 1, 2)}, "MaxPool_0"),
     "a loop that runs on": (GROWING, ["--bound", "Loop_0=2"], {"x": floats(4), "go": number(True, bool)}, "Loop_0"),
     "sizes that meet and differ": ("""
 g (float[6] x, float[6] y) => (float[N] z) {
