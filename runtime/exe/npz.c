@@ -179,6 +179,7 @@ static bool member_data(const uint8_t *bytes, size_t size, const entry *e,
   if (crc32_of(member->bytes, member->size) == e->crc)
     return true;
   free(member->owned);
+  member->owned = NULL;
   return tenon_refuse(message, "its member '%s' is damaged (CRC)", key);
 }
 

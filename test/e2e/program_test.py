@@ -121,6 +121,10 @@ def damaged_arrays(work):
     with open(packed, "wb") as file:
         file.write(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1:])
     refuses([net, f"x={packed}"], "packed.npz", "'x'", "damaged")
+    at = whole.rindex(b"PK\1\2") + 16  # the CRC of x, the last member
+    with open(packed, "wb") as file:
+        file.write(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+    refuses([net, f"x={packed}"], "packed.npz", "'x'", "damaged (CRC)")
 
 
 def sizes(work):
