@@ -35,12 +35,13 @@ public:
   void writeProgram();
   /// `bounds`: before sizes are found.
   void writeOutputDims(StringRef name, bool bounds);
-  bool writeLateCosts();
+  void writeLateCosts();
   bool findsSizes() {
     return !program.getBody().getOps<rt::SizeOp>().empty();
   }
 
 private:
+  Value beginSizes(StringRef name);
   Value constant(Type type, int64_t v) {
     return LLVM::ConstantOp::create(b, loc, type, b.getIntegerAttr(type, v));
   }
@@ -353,15 +354,8 @@ void ProgramWriter::writeStep(rt::StepOp step) {
   ++node;
 }
 
-void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
-  SymbolRanges ranges = nn::symbolRanges(program.getSymbols());
-  std::set<std::string> late;
-  for (auto size : program.getBody().getOps<rt::SizeOp>()) {
-    ranges[size.getSymbol().str()] = size.getRange();
-    late.insert(size.getSymbol().str());
-    if (!bounds)
-      symbols.push_back(size.getSymbol().str());
-  }
+/// Begins a function of (symbols, where its numbers go), which reads the symbols.
+Value ProgramWriter::beginSizes(StringRef name) {
   loc = program.getLoc();
   b.setInsertionPointToEnd(module.getBody());
   auto function = LLVM::LLVMFuncOp::create(
@@ -372,11 +366,24 @@ void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
   Block *entry = function.addEntryBlock(b);
   b.setInsertionPointToStart(entry);
   loadSymbols(entry->getArgument(0));
+  return entry->getArgument(1);
+}
+
+void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
+  SymbolRanges ranges = nn::symbolRanges(program.getSymbols());
+  std::set<std::string> late;
+  for (auto size : program.getBody().getOps<rt::SizeOp>()) {
+    ranges[size.getSymbol().str()] = size.getRange();
+    late.insert(size.getSymbol().str());
+    if (!bounds)
+      symbols.push_back(size.getSymbol().str());
+  }
+  Value dims = beginSizes(name);
   int32_t i = 0;
   for (Attribute output : program.getOutputs()) {
     auto shape = cast<nn::DimsAttr>(cast<DictionaryAttr>(output).get("shape"));
     for (const DimExpr &e : shape.getExprs()) {
-      Value at = LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
+      Value at = LLVM::GEPOp::create(b, loc, pointer, i64, dims,
                                      ArrayRef<LLVM::GEPArg>{i++});
       bool isLate = false;
       e.forEachSymbol(
@@ -393,10 +400,10 @@ void ProgramWriter::writeOutputDims(StringRef name, bool bounds) {
 }
 
 /// Costs that follow from the sizes of `symbols`, as output_dims has just left
-/// them; what loops count stays at its bound. False where there are none.
-bool ProgramWriter::writeLateCosts() {
+/// them; what loops count stays at its bound.
+void ProgramWriter::writeLateCosts() {
   if (facts.indexBits < 64) // operations are too many for 32 bits
-    return false;
+    return;
   std::vector<std::pair<int32_t, DimExpr>> late;
   int32_t word = 0;
   program.getBody().walk([&](rt::StepOp step) {
@@ -410,24 +417,14 @@ bool ProgramWriter::writeLateCosts() {
     }
   });
   if (late.empty())
-    return false;
-  loc = program.getLoc();
-  b.setInsertionPointToEnd(module.getBody());
-  auto function = LLVM::LLVMFuncOp::create(
-      b, loc, prefix + "_late_costs",
-      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()),
-                                  {pointer, pointer}));
-  function.setVisibility_(LLVM::Visibility::Hidden);
-  Block *entry = function.addEntryBlock(b);
-  b.setInsertionPointToStart(entry);
-  loadSymbols(entry->getArgument(0));
+    return;
+  Value costs = beginSizes("late_costs");
   for (const auto &[at, cost] : late)
     LLVM::StoreOp::create(
         b, loc, evaluate(cost),
-        LLVM::GEPOp::create(b, loc, pointer, i64, entry->getArgument(1),
+        LLVM::GEPOp::create(b, loc, pointer, i64, costs,
                             ArrayRef<LLVM::GEPArg>{at}));
   LLVM::ReturnOp::create(b, loc, ValueRange{});
-  return true;
 }
 
 /// The program runs on the host and sees no value on a device.
