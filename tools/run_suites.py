@@ -195,7 +195,7 @@ def suites(build, suite, whole):
         yield "magika", [sys.executable, "test/e2e/magika_features.py"]
     yield "cli", [sys.executable, "test/e2e/cli_test.py", "--build", build]
     yield "sanitize", [sys.executable, "test/fuzz/run.py", "--build", build,
-                       "--suite", suite, "--short", "--seconds=10"]
+                       "--suite", suite, "--short"]
     yield "fuzz", [sys.executable, "test/e2e/fuzz_test.py", "--build", build,
                    "--suite", suite]
     for name in ("compile", "objects", "program", "images"):

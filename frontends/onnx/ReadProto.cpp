@@ -234,8 +234,9 @@ static Error packTyped(const Numbers &numbers, DataField field, DataType type,
     return wrongCount(field, count, numbers.size(), "numbers");
   buffer = allocate(rawBytes(type, elements));
   if constexpr (std::is_floating_point_v<typename Numbers::value_type>) {
-    std::memcpy(buffer->getBufferStart(), numbers.data(),
-                buffer->getBufferSize());
+    // Not memcpy: an empty field has no address.
+    std::copy_n(reinterpret_cast<const char *>(numbers.data()),
+                buffer->getBufferSize(), buffer->getBufferStart());
   } else {
     Packer packer(type, buffer->getBufferStart());
     for (auto number : numbers)
