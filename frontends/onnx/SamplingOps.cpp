@@ -132,7 +132,10 @@ static LogicalResult translateCol2Im(NodeContext &node) {
       return node.error() << "expected a constant block_shape, but got "
                           << dimsToString(block->values);
     shape.push_back(size.constant());
-    taps *= size.constant();
+    if (size.constant() < 1 || llvm::MulOverflow(taps, size.constant(), taps))
+      return node.error() << "expected sizes of 1 and more in block_shape, but "
+                             "got "
+                          << dimsToString(block->values);
   }
   Dims from = node.dims(0);
   if (from.size() != 3)

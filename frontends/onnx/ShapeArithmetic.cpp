@@ -295,8 +295,8 @@ bool foldView(NodeContext &node) {
         d = numbers[i] = shape[i];
       if (d == -1)
         open = i;
-      else
-        known *= d;
+      else if (d < 0 || llvm::MulOverflow(known, d, known))
+        return false;
     }
     if (open >= 0)
       numbers[open] = known ? countOf(shape) / known : 0;
