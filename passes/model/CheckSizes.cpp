@@ -42,7 +42,7 @@ private:
   void requirePlaces(Value result);
   /// The window of a pool is cut by less than a stride.
   void requireReach(nn::PoolOp op);
-  /// A part of something has no more elements than there are.
+  /// The first and the last element of a part are elements of the whole.
   void requireInside(nn::SliceOp op);
   bool isKnown(const DimExpr &e, Operation *&behind) const;
 
@@ -106,12 +106,16 @@ void Checks::requireInside(nn::SliceOp op) {
   auto starts = op.getStarts().getExprs(), shape = op.getShape().getExprs();
   for (auto [i, size] : llvm::enumerate(from)) {
     Operation *behind = nullptr;
-    if (op.getSteps()[i] < 1 || !isKnown(starts[i], behind) ||
-        !isKnown(shape[i], behind) || !behind)
+    if (!isKnown(starts[i], behind) || !isKnown(shape[i], behind) || !behind)
       continue;
-    DimExpr end = starts[i] + (shape[i] - DimExpr(1)) * DimExpr(op.getSteps()[i]) +
-                  DimExpr(1);
-    requireAtMost(end, size);
+    DimExpr first = starts[i], count = shape[i];
+    DimExpr last = first + (count - DimExpr(1)) * DimExpr(op.getSteps()[i]);
+    if (op.getSteps()[i] < 0)
+      std::swap(first, last);
+    // An empty part may lie anywhere.
+    bool some = count.range(dims.symbols).lo > 0;
+    for (DimExpr outside : {last + DimExpr(1) - size, DimExpr(0) - first})
+      requireAtMost(some ? outside : DimExpr::min(outside, count), 0);
   }
 }
 

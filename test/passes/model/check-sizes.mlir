@@ -95,6 +95,25 @@ func.func @main(%x: tensor<9xi64>, %c: tensor<i64>) -> (tensor<3xi64>, tensor<?x
 
 // -----
 
+// From the place that is found backwards: neither end may lie outside, unless
+// the part is empty.
+// CHECK-LABEL: func.func @main
+// CHECK:         nn.size "m"
+// CHECK-NEXT:    rt.check <"max(0, -m + 2)">, <0> else 6
+// CHECK-NEXT:    rt.check <"max(0, m - 8)">, <0> else 6
+// CHECK:         nn.size "n"
+// CHECK-NEXT:    rt.check <"max(0, n - 5)">, <0> else 6
+// CHECK-NOT:     rt.check
+func.func @main(%x: tensor<9xi64>, %c: tensor<i64>, %d: tensor<i64>) -> (tensor<3xi64>, tensor<?xi64>) {
+  nn.size "m" = %c in 0 to 20 : tensor<i64>
+  nn.size "n" = %d in 0 to 9 : tensor<i64>
+  %0 = nn.slice %x {starts = #nn.dims<"m">, steps = array<i64: -1>, shape = #nn.dims<3>} : (tensor<9xi64>) -> tensor<3xi64>
+  %1 = nn.slice %x {starts = #nn.dims<4>, steps = array<i64: -1>, shape = #nn.dims<"n">} : (tensor<9xi64>) -> tensor<?xi64>
+  return %0, %1 : tensor<3xi64>, tensor<?xi64>
+}
+
+// -----
+
 // A window needs a place; where padding gives it one there is nothing to check.
 // CHECK-LABEL: func.func @main
 // CHECK:         rt.check <"max(0, -n + 3)">, <0> else 6
