@@ -4,7 +4,7 @@
 //   heads     [batch, length, heads * size] -> [batch, heads, length, size]
 //   attend    softmax(scale * q k^T, masked) v; a group of query heads reads
 //             one key head, as rows of one product
-#include "frontends/onnx/OpTranslators.h"
+#include "frontends/onnx/GraphImporter.h"
 #include <cmath>
 #include <limits>
 
@@ -388,7 +388,7 @@ static LogicalResult translateAttention(NodeContext &node) {
 }
 
 /// The keys that GroupQueryAttention's caches hold afterwards: the larger of
-/// past and total_sequence_length.
+/// past and total_sequence_length, which a run must give as declared.
 static FailureOr<DimExpr> cachedKeys(NodeContext &node, const DimExpr &past,
                                      const DimExpr &queries) {
   if (!node.has(3))
@@ -399,9 +399,16 @@ static FailureOr<DimExpr> cachedKeys(NodeContext &node, const DimExpr &past,
            : more.hi <= 0 ? past
                           : DimExpr::max(*total, past);
   }
-  if (std::optional<Dims> declared = node.declaredDims(1))
-    if (declared->size() == 4)
-      return (*declared)[2];
+  std::optional<Dims> declared = node.declaredDims(1);
+  if (declared && declared->size() == 4) {
+    DimExpr keys = (*declared)[2];
+    if (!node.has(6) ||
+        failed(node.importer.checkSize(
+            node, node.in(6), node.node.name + ".total", keys, node.loc,
+            [&](const DimExpr &total) { return DimExpr::max(total, past); })))
+      return failure();
+    return keys;
+  }
   return node.error() << "total_sequence_length decides the size of the caches "
                          "and is known only at run time; bind it with --value "
                          "or declare the shape of present_key";

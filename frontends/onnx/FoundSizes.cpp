@@ -8,6 +8,9 @@
 // A bound is the least of what the operator allows, what the model declares
 // for a tensor of that size (value_info, outputs), and --bound.
 #include "frontends/onnx/GraphImporter.h"
+
+#include "dialects/rt/Rt.h"
+#include "runtime/include/tenon/abi.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringSwitch.h"
 
@@ -49,6 +52,22 @@ DimExpr GraphImporter::findSize(NodeContext &node, Value value,
   analysis.symbols[symbol] = range;
   found[symbol] = &node.node;
   return DimExpr::symbol(symbol);
+}
+
+LogicalResult GraphImporter::checkSize(
+    NodeContext &node, Value value, const std::string &name,
+    const DimExpr &told, Location loc,
+    llvm::function_ref<DimExpr(const DimExpr &)> known) {
+  if (!value)
+    return failure();
+  // What a 32-bit target could not compare is refused before.
+  DimRange expected = told.range(analysis.symbols);
+  DimExpr size = findSize(node, value, name,
+                          {std::min<int64_t>(expected.lo, INT32_MIN),
+                           std::max<int64_t>(expected.hi, INT32_MAX)});
+  rt::CheckOp::create(builder, loc, node.dimsAttr({known ? known(size) : size}),
+                      node.dimsAttr({told}), TENON_VALUE_MISMATCH);
+  return success();
 }
 
 //===- Operands that decide shapes -----------------------------------------===//
@@ -207,11 +226,9 @@ LogicalResult NodeContext::checkInts(size_t i, StringRef name,
           make<nn::CompareOp>(builder.getI1Type(), one,
                               scalar(i64, (double)other), nn::Predicate::Eq),
           scalar(i64, (double)size.constant()), one);
-    if (!one)
+    if (failed(importer.checkSize(
+            *this, one, node.inputs[i] + "." + std::to_string(at), size, loc)))
       return failure();
-    importer.findSize(*this, one,
-                      node.inputs[i] + "." + std::to_string(at),
-                      {size.constant(), size.constant()});
   }
   return success();
 }

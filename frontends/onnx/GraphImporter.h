@@ -71,6 +71,12 @@ public:
     std::map<std::string, const Node *> producers;
     std::set<std::string> refused;
   };
+  /// Tries a way of importing. Errors are held back, for there may be another.
+  mlir::LogicalResult attempt(std::vector<mlir::Diagnostic> &held,
+                              llvm::function_ref<mlir::LogicalResult()> way);
+  /// Reports errors that were held back.
+  void report(std::vector<mlir::Diagnostic> &held);
+
   /// A name that no symbol has, for the number of an iteration.
   std::string freshSymbol();
 
@@ -78,6 +84,12 @@ public:
   /// A symbol for the size that `value`, one integer, has when the model runs.
   DimExpr findSize(NodeContext &node, mlir::Value value,
                    const std::string &name, DimRange range);
+  /// A run in which `value`, or what `known` makes of it, is not as `told` while
+  /// compiling ends with a status that names `loc`.
+  mlir::LogicalResult
+  checkSize(NodeContext &node, mlir::Value value, const std::string &name,
+            const DimExpr &told, mlir::Location loc,
+            llvm::function_ref<DimExpr(const DimExpr &)> known = nullptr);
   /// `most` or less: what the model declares for a dimension of result i, and
   /// the user's bound.
   int64_t mostOf(NodeContext &node, size_t i, size_t dim, int64_t most);

@@ -1,6 +1,7 @@
 // Walks the graph: inputs become arguments, constants are referred to, integer
 // tensors that describe shapes are followed, all else goes to a translator.
 #include "frontends/onnx/GraphImporter.h"
+#include "dialects/rt/Rt.h"
 #include "dialects/scan/Scan.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -382,6 +383,31 @@ LogicalResult GraphImporter::importNodes(const Graph &graph) {
   return success(ok);
 }
 
+LogicalResult
+GraphImporter::attempt(std::vector<Diagnostic> &held,
+                       llvm::function_ref<LogicalResult()> way) {
+  LogicalResult result = failure();
+  {
+    ScopedDiagnosticHandler handler(
+        builder.getContext(), [&](Diagnostic &diagnostic) {
+          errors += diagnostic.getSeverity() == DiagnosticSeverity::Error;
+          held.push_back(std::move(diagnostic));
+          return success();
+        });
+    result = way();
+  }
+  if (succeeded(result))
+    report(held);
+  return result;
+}
+
+void GraphImporter::report(std::vector<Diagnostic> &held) {
+  // It failed for what was refused, and reported, before.
+  metRefused |= held.empty();
+  for (Diagnostic &diagnostic : held)
+    builder.getContext()->getDiagEngine().emit(std::move(diagnostic));
+}
+
 //===- Names ---------------------------------------------------------------===//
 
 void GraphImporter::alias(const std::string &name, const std::string &of) {
@@ -751,7 +777,7 @@ OwningOpRef<ModuleOp> onnx::importModel(MLIRContext &context,
                                         const Model &model,
                                         const ImportOptions &options) {
   context.loadDialect<func::FuncDialect, nn::NnDialect, pack::PackDialect,
-                      scan::ScanDialect>();
+                      rt::RtDialect, scan::ScanDialect>();
   OpBuilder builder(&context);
   OwningOpRef<ModuleOp> module = ModuleOp::create(
       builder, NameLoc::get(builder.getStringAttr(model.graph.name)));

@@ -141,8 +141,10 @@ FailureOr<SmallVector<Value>> onnx::buildScan(NodeContext &node,
       for (Value result : op->getResults())
         analysis.forget(result);
     });
-    for (Value argument : block->getArguments())
-      analysis.forget(argument);
+    region.walk([&](Block *inner) {
+      for (Value argument : inner->getArguments())
+        analysis.forget(argument);
+    });
     return failure();
   }
 

@@ -18,7 +18,7 @@ const char *tenon_status_text(tenon_status status) {
   case TENON_DIM_MISMATCH:
     return "two dimensions that must agree do not";
   case TENON_VALUE_MISMATCH:
-    return "a shape given as data differs from the one compiled for";
+    return "the data ask for a shape or a branch that was not compiled";
   case TENON_INDEX_OUT_OF_BOUNDS:
     return "an index in the data lies outside the tensor it points into";
   case TENON_SIZE_OUT_OF_BOUNDS:

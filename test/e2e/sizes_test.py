@@ -17,7 +17,7 @@ import onnx
 from onnx import parser
 
 from support import (TENONC, Program, Refused, call, compare_with_onnxruntime,
-                     cpu_levels, run_cases)
+                     cpu_levels, expect_status, run_cases)
 
 HEAD = '<ir_version: 9, opset_import: ["": 20]>\n'
 
@@ -377,6 +377,14 @@ g (float[3,8] x) => (int64[2,4] at) {
 g (float[3,10] x, int64[1] k) => (float[3,K] v, int64[3,K] i) {
   v, i = TopK (x, k)
 }""", [], {"x": floats(3, 10), "k": ints(11)}, "TopK_0"),
+    "keys other than declared": ("""
+<ir_version: 9, opset_import: ["": 20, "com.microsoft": 1]>
+g (float[1,1,64] q, float[1,1,32] k, float[1,1,32] v, float[1,2,10,16] pk, float[1,2,10,16] pv, int32[1] last, int32 total)
+  => (float[1,1,64] y, float[1,2,11,16] nk, float[1,2,11,16] nv) {
+  [groups] y, nk, nv = com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 2> (q, k, v, pk, pv, last, total)
+}""", [], {"q": floats(1, 1, 64), "k": floats(1, 1, 32), "v": floats(1, 1, 32),
+           "pk": floats(1, 2, 10, 16), "pv": floats(1, 2, 10, 16),
+           "last": np.array([11], np.int32), "total": np.array(12, np.int32)}, "groups.total"),
     "a negative size": ("""
 g (float[1] x, int64[1] n) => (float[N] y) {
   y = Expand (x, n)
@@ -411,8 +419,8 @@ g (float[6] x, float[6] y) => (float[N] z) {
 
 def write(text, work):
     path = f"{work}/model.onnx"
-    onnx.save(parser.parse_model(text if text.startswith("<") else HEAD + text),
-              path)
+    has_head = text.lstrip().startswith("<")
+    onnx.save(parser.parse_model(text if has_head else HEAD + text), path)
     return path
 
 
@@ -435,13 +443,35 @@ def check_outside(name, work):
     text, options, inputs, expected = OUTSIDE[name]
     program = Program(write(text, work), work, *options,
                       cpu=cpu_levels()[-1])
-    try:
-        program.run(inputs)
-    except AssertionError as error:
-        message = str(error)
-        assert "exit code 1" in message and expected in message, message
-        return
-    raise AssertionError("it runs")
+    expect_status(program, inputs, expected)
+
+
+LOOKUPS = """
+g (float[3,4] x, float[3,1] new, float[1,4] row, int64[1] rows, int64[3,1] columns, int64[1,2] at, int64[3,1] to, int64[1,1] into)
+  => (float[1,4] a, float[3,1] b, float[1] c, float[3,4] d, float[3,4] e) {
+  [rows] a = Gather (x, rows)
+  [columns] b = GatherElements <axis = 1> (x, columns)
+  [at] c = GatherND (x, at)
+  [to] d = ScatterElements <axis = 1> (x, to, new)
+  [into] e = ScatterND (x, into, row)
+}"""
+INSIDE = {"x": floats(3, 4), "new": floats(3, 1), "row": floats(1, 4),
+          "rows": ints(-3), "columns": ints(3, -4, 0).reshape(3, 1),
+          "at": ints(-1, 3).reshape(1, 2), "to": ints(-4, 0, 3).reshape(3, 1),
+          "into": ints(2).reshape(1, 1)}
+
+
+def check_indices(work):
+    """An index outside what it points into ends the run at its node."""
+    path = write(LOOKUPS, work)
+    compare_with_onnxruntime(path, [INSIDE], work)
+    program = Program(path, work, cpu=cpu_levels()[-1])
+    for name, outside in (("rows", [3]), ("rows", [-4]), ("rows", [1 << 40]),
+                          ("columns", [0, 0, 4]), ("at", [0, -5]),
+                          ("to", [0, -5, 0]), ("into", [3])):
+        value = ints(*outside).reshape(INSIDE[name].shape)
+        expect_status(program, INSIDE | {name: value},
+                      f"{name}': an index in the data lies outside")
 
 
 CALLER = r"""
@@ -515,7 +545,8 @@ def main():
                                   (REFUSED, check_refused),
                                   (OUTSIDE, check_outside))
              for name in table}
-    cases.update({check.__doc__: check for check in (check_caller, check_bits)})
+    cases.update({check.__doc__: check for check in (check_indices, check_caller,
+                                               check_bits)})
     return run_cases(cases)
 
 

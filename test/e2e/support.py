@@ -153,6 +153,17 @@ def compare_with_onnxruntime(path, runs, folder, *options):
                                            atol=1e-6, err_msg=f"{key} of {inputs}")
 
 
+def expect_status(program, inputs, part):
+    """The run ends with a status whose message has the part."""
+    try:
+        program.run(inputs)
+    except AssertionError as error:
+        message = str(error)
+        assert "exit code 1" in message and part in message, message
+        return
+    raise AssertionError("it runs")
+
+
 def first_error(text):
     errors = [line for line in text.splitlines() if line.startswith("error:")]
     return (errors or text.strip().splitlines() or ["no message"])[0]

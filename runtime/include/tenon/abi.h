@@ -59,8 +59,8 @@ typedef enum tenon_status {
   TENON_CPU_UNSUPPORTED = 4,    /* the CPU lacks a feature the code uses */
   TENON_DIM_OUT_OF_BOUNDS = 5,  /* a symbol's size lies outside lo..hi */
   TENON_DIM_MISMATCH = 6,       /* sizes that must agree do not */
-  TENON_VALUE_MISMATCH = 7,     /* a run-time shape operand differs from the
-                                   shape the model was compiled for */
+  TENON_VALUE_MISMATCH = 7,     /* the data ask for a shape or a branch that
+                                   was not compiled */
   TENON_INDEX_OUT_OF_BOUNDS = 8,/* a gather or scatter index is outside */
   TENON_SIZE_OUT_OF_BOUNDS = 9, /* a size found at run time exceeds its bound */
   TENON_THREAD_FAILED = 10,     /* the system refused a thread */
