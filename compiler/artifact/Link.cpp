@@ -1,5 +1,6 @@
 #include "compiler/artifact/Link.h"
 
+#include "compiler/artifact/RuntimeBitcode.h"
 #include "compiler/artifact/WeightsObject.h"
 
 #include "lld/Common/Driver.h"
@@ -315,10 +316,20 @@ Error tenon::artifact::linkExecutable(const ExecutableOptions &options) {
           "fetches it, or ask for a library",
           options.output.c_str(), file(name).c_str());
 
+  SmallString<128> front(findLibraryDirectory());
+  sys::path::append(front, "runtime",
+                    "exe-" + runtimeNameFor(Triple(options.triple)) + ".a");
+  if (!sys::fs::exists(front))
+    return createStringError(errc::no_such_file_or_directory,
+                             "cannot link program '%s': '%s' is missing; build "
+                             "Tenon again, or ask for a library",
+                             options.output.c_str(), front.c_str());
+
   std::vector<std::string> args = {
       "-static", "--gc-sections", "-zlrodata-after-bss",
       "-zrelro", file("crt1.o"),  file("crti.o")};
   args.insert(args.end(), options.objects.begin(), options.objects.end());
+  args.push_back(std::string(front));
   args.push_back("--start-group");
   args.push_back(file("libc.a"));
   // musl's printf for AArch64 uses libgcc's 128-bit floating point.

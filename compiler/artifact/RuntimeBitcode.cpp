@@ -74,6 +74,21 @@ static void renameHelpers(Module &module, StringRef prefix) {
   }
 }
 
+/// The front of an executable is compiled already and calls the runtime by the
+/// names it has in C. One program holds one model, so they are free.
+static void addPlainNames(Module &module, StringRef prefix) {
+  std::string own = (prefix + "_rt_").str();
+  for (Function &function : llvm::make_early_inc_range(module)) {
+    StringRef name = function.getName();
+    if (function.isDeclaration() || function.hasLocalLinkage() ||
+        !name.consume_front(own))
+      continue;
+    GlobalAlias::create(GlobalValue::ExternalLinkage, "tenon_" + name,
+                        &function)
+        ->setVisibility(GlobalValue::HiddenVisibility);
+  }
+}
+
 /// The functions are compiled for the least CPU of the target, whatever the
 /// model's own code asks for: the check of the CPU runs before that code may.
 static void setBaseline(Module &module, const Triple &triple) {
@@ -107,14 +122,14 @@ static Expected<std::unique_ptr<Module>> readModule(LLVMContext &context,
 
 Expected<std::unique_ptr<Module>>
 tenon::artifact::loadRuntime(LLVMContext &context, const Triple &triple,
-                             StringRef prefix, bool withExecutableFront,
+                             StringRef prefix, bool forExecutable,
                              const RuntimeOptions &options) {
   StringRef name = runtimeNameFor(triple);
-  if (name.empty() || (withExecutableFront && !name.ends_with("-gnu")))
+  if (name.empty() || (forExecutable && !name.ends_with("-gnu")))
     return createStringError(
         errc::not_supported, "there is no runtime for %s on target '%s': %s",
-        withExecutableFront ? "programs" : "libraries", triple.str().c_str(),
-        withExecutableFront
+        forExecutable ? "programs" : "libraries", triple.str().c_str(),
+        forExecutable
             ? "expected Linux on x86-64 or AArch64; ask for a library"
             : "expected Linux on x86-64 or AArch64, Android or Apple on "
               "AArch64, or thumbv7em");
@@ -132,21 +147,16 @@ tenon::artifact::loadRuntime(LLVMContext &context, const Triple &triple,
   Expected<std::unique_ptr<Module>> module = readModule(context, file(name));
   if (!module)
     return module.takeError();
-  std::vector<std::string> parts;
-  if (withExecutableFront)
-    parts.push_back("exe-");
-  if (!options.device.empty())
-    parts.push_back(options.device + "-");
-  for (const std::string &part : parts) {
-    Expected<std::unique_ptr<Module>> more =
-        readModule(context, file(part + name));
+  if (!options.device.empty()) {
+    SmallString<128> loader = file(options.device + "-" + name);
+    Expected<std::unique_ptr<Module>> more = readModule(context, loader);
     if (!more)
       return more.takeError();
     if (Linker::linkModules(**module, std::move(*more)))
       return createStringError(errc::invalid_argument,
                                "the runtime '%s' does not fit '%s': "
                                "build Tenon again",
-                               file(name).c_str(), file(part + name).c_str());
+                               file(name).c_str(), loader.c_str());
   }
 
   (*module)->setTargetTriple(triple);
@@ -156,6 +166,8 @@ tenon::artifact::loadRuntime(LLVMContext &context, const Triple &triple,
     ident->eraseFromParent();
   renameRuntimeSymbols(**module, prefix);
   renameHelpers(**module, prefix);
+  if (forExecutable)
+    addPlainNames(**module, prefix);
   setBaseline(**module, triple);
   return module;
 }

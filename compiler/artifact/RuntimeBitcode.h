@@ -38,11 +38,12 @@ llvm::StringRef runtimeNameFor(const llvm::Triple &triple);
 /// that the check of the real one can always run.
 llvm::StringRef baselineCpu(const llvm::Triple &triple);
 
-/// Loads the runtime for `triple` with its symbols renamed for `prefix`; with
-/// the front of an executable too if asked.
+/// Loads the runtime for `triple` with its symbols renamed for `prefix`. For an
+/// executable they keep their names in C beside the new ones: its front is an
+/// archive (exe-<triple>.a) and calls them so.
 llvm::Expected<std::unique_ptr<llvm::Module>>
 loadRuntime(llvm::LLVMContext &context, const llvm::Triple &triple,
-            llvm::StringRef prefix, bool withExecutableFront,
+            llvm::StringRef prefix, bool forExecutable,
             const RuntimeOptions &options = {});
 
 /// Renames what `module` defines or declares as `tenon_X` to `<prefix>_rt_X`

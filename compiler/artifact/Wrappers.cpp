@@ -361,7 +361,11 @@ void ApiBuilder::addMain() {
   IRBuilder<> builder(context);
   Function *main = begin(builder, "main", i32, {i32, pointer});
   Value *self = builder.CreateLoad(pointer, main->getArg(1), "self");
-  forward(builder, "main", i32, {info, self, main->getArg(0), main->getArg(1)});
+  // Of the front's archive, which knows no prefix.
+  FunctionCallee front = module.getOrInsertFunction(
+      "tenon_main", i32, pointer, pointer, i32, pointer);
+  builder.CreateRet(builder.CreateCall(
+      front, {info, self, main->getArg(0), main->getArg(1)}));
 }
 
 Error tenon::artifact::addModelApi(Module &module, const ModelInterface &model,
