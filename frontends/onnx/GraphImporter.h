@@ -5,6 +5,7 @@
 #include "frontends/onnx/OpTranslators.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include <deque>
 #include <set>
 
 namespace tenon::onnx {
@@ -118,6 +119,8 @@ private:
   void addSymbol(const std::string &name, DimRange range);
   mlir::Value materialize(const TensorData &tensor, mlir::Location loc);
   mlir::LogicalResult importNode(const Node &node);
+  /// What a Constant holds: a tensor or numbers; null for anything else.
+  const TensorData *constantOf(const Node &node);
   void standInFor(const Node &node);
   /// A bound of a found size that `size` is, or follows from.
   void tighten(const DimExpr &size, DimRange range);
@@ -130,6 +133,7 @@ private:
   std::map<std::string, mlir::Value> values;
   std::map<std::string, IntTensor> integers;
   std::map<std::string, const TensorData *> constants;
+  std::deque<TensorData> numbers; // constants given as attributes
   std::map<std::string, const Node *> producers;
   std::set<std::string> boundsUsed;
   unsigned loops = 0;

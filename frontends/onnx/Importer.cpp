@@ -305,13 +305,44 @@ static std::optional<LogicalResult> inlineIf(GraphImporter &importer,
   return success();
 }
 
+const TensorData *GraphImporter::constantOf(const Node &node) {
+  if (const TensorData *tensor = node.getTensor("value"))
+    return tensor;
+  for (const tenon::onnx::Attribute &a : node.attributes) {
+    auto make = [&](DataType type, std::vector<int64_t> dims, const auto *values,
+                    size_t count) {
+      TensorData &tensor = numbers.emplace_back();
+      tensor.name = node.outputs[0];
+      tensor.type = type;
+      tensor.dims = std::move(dims);
+      tensor.bytes = {reinterpret_cast<const char *>(values),
+                      count * sizeof(*values)};
+      return &tensor;
+    };
+    if (a.name == "value_int")
+      return make(DataType::Int64, {}, &a.i, 1);
+    if (a.name == "value_ints")
+      return make(DataType::Int64, {(int64_t)a.ints.size()}, a.ints.data(),
+                  a.ints.size());
+    if (a.name == "value_float")
+      return make(DataType::Float, {}, &a.f, 1);
+    if (a.name == "value_floats")
+      return make(DataType::Float, {(int64_t)a.floats.size()}, a.floats.data(),
+                  a.floats.size());
+  }
+  return nullptr;
+}
+
 LogicalResult GraphImporter::importNode(const Node &node) {
   NodeContext context(*this, node);
   if (std::optional<LogicalResult> inlined = inlineIf(*this, node))
     return *inlined;
-  if (node.domain.empty() && node.opType == "Constant" &&
-      node.getTensor("value")) {
-    constants[node.outputs[0]] = node.getTensor("value");
+  if (node.domain.empty() && node.opType == "Constant") {
+    const TensorData *tensor = constantOf(node);
+    if (!tensor)
+      return context.error() << "expected a tensor or numbers as the value; "
+                                "strings and sparse tensors are not compiled";
+    constants[node.outputs[0]] = tensor;
     return success();
   }
   std::string key =

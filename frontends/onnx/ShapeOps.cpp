@@ -384,38 +384,6 @@ static LogicalResult translateConstantOfShape(NodeContext &node) {
                                             node.dimsAttr(*shape)));
 }
 
-/// Constants given as numbers rather than a tensor.
-static LogicalResult translateConstant(NodeContext &node) {
-  Builder &b = node.builder;
-  for (const tenon::onnx::Attribute &a : node.node.attributes) {
-    auto bytesOf = [](const auto &values) {
-      auto *p = reinterpret_cast<const char *>(values.data());
-      return std::vector<char>(p, p + values.size() * sizeof(values[0]));
-    };
-    auto give = [&](Type element, SmallVector<int64_t> shape, std::vector<char> bytes) {
-      return node.yield(
-          node.constant(RankedTensorType::get(shape, element), std::move(bytes)));
-    };
-    if (a.name == "value_int" || a.name == "value_ints") {
-      std::vector<int64_t> values = a.name == "value_int"
-                                        ? std::vector<int64_t>{a.i}
-                                        : a.ints;
-      SmallVector<int64_t> shape;
-      if (a.name == "value_ints")
-        shape.push_back(values.size());
-      if ((int64_t)values.size() <= kIntTensorLimit)
-        node.yieldInts({b.getI64Type(), shape, Dims(values.begin(), values.end())});
-      return give(b.getI64Type(), shape, bytesOf(values));
-    }
-    if (a.name == "value_float")
-      return give(b.getF32Type(), {}, bytesOf(std::vector<float>{a.f}));
-    if (a.name == "value_floats")
-      return give(b.getF32Type(), {(int64_t)a.floats.size()}, bytesOf(a.floats));
-  }
-  return node.error() << "expected a tensor or numbers as the value; strings "
-                         "and sparse tensors are not compiled";
-}
-
 void onnx::addShapeTranslators(TranslatorTable &t) {
   t["Reshape"] = translateReshape;
   t["Flatten"] = translateFlatten;
@@ -429,7 +397,6 @@ void onnx::addShapeTranslators(TranslatorTable &t) {
   t["Split"] = translateSplit;
   t["Pad"] = translatePad;
   t["ConstantOfShape"] = translateConstantOfShape;
-  t["Constant"] = translateConstant;
   // Always known while importing: foldShapeArithmetic answers them.
   t["Shape"] = t["Size"] = [](NodeContext &node) -> LogicalResult {
     return node.error() << "the operand has no known shape";
