@@ -2,6 +2,7 @@
 """What a compiled program does with good and bad arguments: a refusal names the
 culprit, with exit code 1 and nothing on stdout; nothing crashes."""
 import ctypes
+import glob
 import json
 import os
 import shutil
@@ -341,6 +342,22 @@ g (float[200, 256] x) => (float[200, 128] y)
     assert len(digests) == 1 and digests.pop().endswith("ok\n")
 
 
+def large_stacks(work):
+    """a kernel with more on the stack than threads have is refused, whole"""
+    count = range(70)
+    with open(f"{work}/net.onnxtxt", "w") as file:
+        file.write('<ir_version: 8, opset_import: ["" : 17]>\ng (' +
+                   ", ".join(f"float[40, 48] x{i}" for i in count) +
+                   ", float[48, 40] x) => (float[48, 40] y) {\n" +
+                   "".join(f"  t{i} = Transpose (x{i})\n" for i in count) +
+                   "  [sum] y = Sum (x, " +
+                   ", ".join(f"t{i}" for i in count) + ")\n}")
+    refuses([TENONC, "compile", f"{work}/net.onnxtxt", "-o", f"{work}/out/",
+             "--mcpu=x86-64-v4", "--emit=lib"], "node 'sum", "x86-64-v4",
+            "bytes on the stack", "expected at most 65536", "another --mcpu")
+    assert not glob.glob(f"{work}/out/*"), "something is left of it"
+
+
 def outputs(work):
     """--dump to a folder and an archive, --out, --json"""
     net = compile_text(work, DENSE)
@@ -365,4 +382,4 @@ def outputs(work):
 if __name__ == "__main__":
     sys.exit(run_all((wrong_types_and_shapes, damaged_arrays, sizes, statuses,
                       other_cpus, weights_files, damaged_artifacts, traces,
-                      small_stacks, outputs)))
+                      small_stacks, large_stacks, outputs)))
