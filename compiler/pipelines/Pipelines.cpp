@@ -54,6 +54,7 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
     facts.sparseMma = target.device == "cuda";
     return facts;
   }
+  facts.halfConversion = triple.isAArch64();
   if (!triple.isAArch64() && triple.getArch() != llvm::Triple::x86_64)
     return facts;
   std::string error;
@@ -66,7 +67,6 @@ static lower::TargetFacts factsOf(const TargetOptions &target) {
   if (triple.isAArch64()) {
     facts.vectorBytes = 16;
     facts.registers = 32;
-    facts.halfConversion = true;
     if (info->checkFeatures("+dotprod"))
       facts.byteDot = lower::ByteDot::Signed;
     return facts;
@@ -191,6 +191,7 @@ static void buildLowerStage(OpPassManager &passes, const TargetOptions &target,
   kernel.addPass(createLoopInvariantCodeMotionPass());
   kernel.addPass(lower::createExpandMathPass());
   kernel.addPass(lower::createExpandFmaPass());
+  kernel.addPass(lower::createExpandHalfPass());
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;
   kernel.addPass(arith::createArithExpandOpsPass(expand));

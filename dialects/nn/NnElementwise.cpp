@@ -154,13 +154,10 @@ Value convert(const Scalar &s, Value v, Type from, Type to, bool saturate) {
   }
   if (fromFloat && toFloat) {
     unsigned wf = from.getIntOrFloatBitWidth(), wt = to.getIntOrFloatBitWidth();
-    // Half types go through f32; f64 to half rounds twice as hardware does.
+    // Half types go through f32, but for f64, which is rounded once.
     if (wf < 32 && wt != 32)
       return convert(s, s.make<arith::ExtFOp>(s.b.getF32Type(), v),
                      s.b.getF32Type(), to, saturate);
-    if (wf == 64 && wt < 32)
-      return s.make<arith::TruncFOp>(
-          storage, s.make<arith::TruncFOp>(s.b.getF32Type(), v));
     return wf < wt ? s.make<arith::ExtFOp>(storage, v)
                    : s.make<arith::TruncFOp>(storage, v);
   }

@@ -96,6 +96,16 @@ def ExpandFmaPass : Pass<"tenon-expand-fma", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def ExpandHalfPass : Pass<"tenon-expand-half", "::mlir::func::FuncOp"> {
+  let summary = "Convert f16 where the machine has no such instruction";
+  let description = [{
+    Without `tenon.half_conversion`, f16 becomes f32 and back by arithmetic on
+    bits, and what computes in f16 computes in f32. On every machine f64 becomes
+    f16 or bf16 with one rounding.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def ConvertKernelsToLLVMPass : Pass<"tenon-convert-kernels-to-llvm", "::mlir::ModuleOp"> {
   let summary = "Write kernels in LLVM's dialect";
   let description = [{

@@ -26,7 +26,7 @@ struct TargetFacts {
   int64_t indexBits = 64;   // of sizes and offsets
   bool permute = false;     // x86: a register's dwords in any order, by another
   bool fma = true;          // fused multiply-add of f32 is an instruction
-  bool halfConversion = false; // f16 to f32 is an instruction
+  bool halfConversion = true; // f16 to f32 and back are instructions
   ByteDot byteDot = ByteDot::None;
   int64_t workgroup = 0; // a GPU: invocations that share a tile; 0: a CPU
   bool sparseMma = false; // a GPU: 2:4 products of bfloat16 (mma.sp)

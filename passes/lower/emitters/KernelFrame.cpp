@@ -250,20 +250,23 @@ Value KernelFrame::loadEverySecond(const Buffer &buffer, Value at,
   // Two vectors that meet in the middle touch nothing behind the last element.
   //   0 1 2 3           of 0 .. 2 width - 2
   //         3 4 5 6  -> 0 2 4 6
+  // They are what is stored until they are one: bf16 is no register's type.
+  Buffer stored{buffer.memref, storedOf(buffer)};
   Value low, high, middle = add(at, index(width - 1));
   if (count) {
     Value last = sub(add(count, count), index(1));
     Value rest = arith::MaxSIOp::create(b, loc, sub(last, index(width - 1)), index(0));
-    low = loadFirst(buffer, at, minimum(last, index(width)), width);
-    high = loadFirst(buffer, middle, rest, width);
+    low = loadFirst(stored, at, minimum(last, index(width)), width);
+    high = loadFirst(stored, middle, rest, width);
   } else {
-    low = load(buffer, at, width);
-    high = load(buffer, middle, width);
+    low = load(stored, at, width);
+    high = load(stored, middle, width);
   }
   SmallVector<int64_t> mask;
   for (int64_t i = 0; i < width; ++i)
     mask.push_back(2 * i < width ? 2 * i : width + 2 * i - (width - 1));
-  return vector::ShuffleOp::create(b, loc, low, high, mask);
+  return toElement(*this, buffer,
+                   vector::ShuffleOp::create(b, loc, low, high, mask));
 }
 
 Value KernelFrame::loadLanes(const Buffer &buffer, Value at, int64_t step,

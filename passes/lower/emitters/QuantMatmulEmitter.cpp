@@ -91,21 +91,7 @@ Value QuantMatmulEmitter::field(Value dwords, int64_t low, int64_t bits) {
 }
 
 Value QuantMatmulEmitter::halfToFloat(Value halves) {
-  if (f.facts.halfConversion)
-    return arith::ExtFOp::create(f.b, f.loc, floats(), halves);
-  // An f16's bits as those of an f32 are 2^112 too small, denormal or not.
-  Value bits = arith::BitcastOp::create(
-      f.b, f.loc, VectorType::get({lanes}, f.b.getI16Type()), halves);
-  bits = arith::ExtUIOp::create(f.b, f.loc, ints(), bits);
-  Value sign = arith::AndIOp::create(f.b, f.loc, bits, splatInt(0x8000));
-  sign = arith::ShLIOp::create(f.b, f.loc, sign, splatInt(16));
-  Value rest = arith::AndIOp::create(f.b, f.loc, bits, splatInt(0x7FFF));
-  rest = arith::ShLIOp::create(f.b, f.loc, rest, splatInt(13));
-  Value value = arith::BitcastOp::create(
-      f.b, f.loc, floats(), arith::OrIOp::create(f.b, f.loc, sign, rest));
-  Value up = arith::ConstantOp::create(
-      f.b, f.loc, DenseElementsAttr::get(cast<ShapedType>(floats()), 0x1p112f));
-  return arith::MulFOp::create(f.b, f.loc, value, up);
+  return arith::ExtFOp::create(f.b, f.loc, floats(), halves);
 }
 
 Value QuantMatmulEmitter::loadScale(int64_t v, Value at, bool half) {
