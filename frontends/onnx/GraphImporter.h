@@ -38,6 +38,9 @@ public:
     values[name] = value;
   }
   void defineInts(const std::string &name, IntTensor contents);
+  /// A constant that the model computes from others.
+  void defineConstant(const std::string &name, DataType type,
+                      std::vector<int64_t> dims, std::vector<char> bytes);
   void alias(const std::string &name, const std::string &of);
   /// Everything known about a value: a tensor, contents, or both.
   struct Known {
@@ -135,6 +138,7 @@ private:
   std::map<std::string, const TensorData *> constants;
   std::deque<TensorData> numbers; // constants given as attributes
   std::map<std::string, const Node *> producers;
+  std::deque<std::pair<TensorData, std::vector<char>>> computed;
   std::set<std::string> boundsUsed;
   unsigned loops = 0;
   /// Results of refused nodes whose sizes nobody knows; what needs them is not

@@ -486,6 +486,18 @@ void GraphImporter::defineInts(const std::string &name, IntTensor contents) {
   integers[name] = std::move(contents);
 }
 
+void GraphImporter::defineConstant(const std::string &name, DataType type,
+                                   std::vector<int64_t> dims,
+                                   std::vector<char> bytes) {
+  auto &[tensor, owned] = computed.emplace_back();
+  owned = std::move(bytes);
+  tensor.name = name;
+  tensor.type = type;
+  tensor.dims = std::move(dims);
+  tensor.bytes = owned;
+  constants[name] = &tensor;
+}
+
 const TensorData *GraphImporter::lookupConstant(const std::string &name) {
   auto it = constants.find(name);
   return it == constants.end() ? nullptr : it->second;
@@ -590,11 +602,14 @@ Value GraphImporter::lookup(const std::string &name, Location loc) {
 
 //===- NodeContext ---------------------------------------------------------===//
 
-NodeContext::NodeContext(GraphImporter &importer, const Node &node)
+NodeContext::NodeContext(GraphImporter &importer, const Node &node,
+                         ArrayRef<Value> operands)
     : node(node), builder(importer.builder), loc(importer.locationOf(node)),
-      analysis(importer.analysis), importer(importer) {}
+      analysis(importer.analysis), importer(importer), operands(operands) {}
 
 Value NodeContext::in(size_t i) {
+  if (!operands.empty())
+    return i < operands.size() ? operands[i] : Value();
   return has(i) ? importer.lookup(node.inputs[i], loc) : Value();
 }
 
@@ -632,19 +647,17 @@ std::optional<std::vector<double>> NodeContext::constantFloats(size_t i) {
       has(i) ? importer.lookupConstant(node.inputs[i]) : nullptr;
   if (!tensor)
     return std::nullopt;
+  auto type = dyn_cast_or_null<FloatType>(
+      elementType(*builder.getContext(), tensor->type));
+  if (!type || type.getWidth() % 8)
+    return std::nullopt;
+  size_t width = type.getWidth() / 8;
   std::vector<double> values;
   for (int64_t e = 0; e < tensor->elements(); ++e) {
-    if (tensor->type == DataType::Float) {
-      float f;
-      std::memcpy(&f, tensor->bytes.data() + 4 * e, 4);
-      values.push_back(f);
-    } else if (tensor->type == DataType::Double) {
-      double d;
-      std::memcpy(&d, tensor->bytes.data() + 8 * e, 8);
-      values.push_back(d);
-    } else {
-      return std::nullopt;
-    }
+    uint64_t bits = 0;
+    std::memcpy(&bits, tensor->bytes.data() + width * e, width);
+    APFloat value(type.getFloatSemantics(), APInt(8 * width, bits));
+    values.push_back(value.convertToDouble());
   }
   return values;
 }
@@ -713,6 +726,22 @@ Value NodeContext::cast(Value v, Type element) {
   if (v && elementOf(v) == element)
     return v;
   return make<nn::CastOp>(element, v, builder.getBoolAttr(true));
+}
+
+Value NodeContext::translateAs(StringRef opType, ArrayRef<Value> operands,
+                               std::vector<Attribute> more) {
+  Node other = node;
+  other.domain.clear();
+  other.opType = opType.str();
+  other.attributes.insert(other.attributes.begin(), more.begin(), more.end());
+  // The operands have no names; that of the result says only which are given.
+  other.inputs.clear();
+  for (Value operand : operands)
+    other.inputs.push_back(operand ? node.outputs[0] : "");
+  NodeContext context(importer, other, operands);
+  if (failed(translators().at(other.opType)(context)))
+    return {};
+  return importer.lookup(node.outputs[0], loc);
 }
 
 LogicalResult NodeContext::yield(Value result, size_t i) {
@@ -784,6 +813,8 @@ const TranslatorTable &onnx::translators() {
     addSignalTranslators(t);
     addAttentionTranslators(t);
     addNgramTranslators(t);
+    addQOperatorTranslators(t);
+    addFusedTranslators(t);
     return t;
   }();
   return table;

@@ -33,7 +33,8 @@ inline constexpr int64_t kIntTensorLimit = 64;
 
 class NodeContext {
 public:
-  NodeContext(GraphImporter &importer, const Node &node);
+  NodeContext(GraphImporter &importer, const Node &node,
+              llvm::ArrayRef<mlir::Value> operands = {});
 
   const Node &node;
   mlir::OpBuilder &builder;
@@ -99,6 +100,11 @@ public:
     return nn::DimsAttr::get(builder.getContext(), dims);
   }
 
+  /// Result 0 as the ai.onnx operator `opType` computes it of `operands`, by
+  /// the node's attributes and `more`, which come first.
+  mlir::Value translateAs(llvm::StringRef opType,
+                          llvm::ArrayRef<mlir::Value> operands,
+                          std::vector<Attribute> more = {});
   mlir::LogicalResult yield(mlir::Value result, size_t i = 0);
   void yieldInts(IntTensor contents, size_t i = 0);
   /// The sizes the model declares for result i, if all are static.
@@ -110,6 +116,9 @@ public:
   GraphImporter &importer;
 
 private:
+  /// In place of those the node names; empty: they are looked up.
+  llvm::SmallVector<mlir::Value> operands;
+
   mlir::Value infer(mlir::Operation *op);
   static bool isNull(const mlir::Value &v) { return !v; }
   static bool isNull(const llvm::SmallVector<mlir::Value> &v) {
@@ -134,6 +143,8 @@ void addWindowTranslators(TranslatorTable &table);
 void addNormTranslators(TranslatorTable &table);
 void addQuantTranslators(TranslatorTable &table);
 void addLowBitTranslators(TranslatorTable &table);
+void addQOperatorTranslators(TranslatorTable &table);
+void addFusedTranslators(TranslatorTable &table);
 void addLoopTranslators(TranslatorTable &table);
 void addRnnTranslators(TranslatorTable &table);
 void addChoiceTranslators(TranslatorTable &table);

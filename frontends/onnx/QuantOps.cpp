@@ -297,6 +297,35 @@ static LogicalResult translateQLinearMatMul(NodeContext &node) {
       perRow(node, node.in(7))));
 }
 
+/// onnxruntime: A, B with their scales and zero points, [C], then those of the
+/// result; without them it is in float. C is in i32 by alpha * a_scale *
+/// b_scale, so it joins the sums.
+static LogicalResult translateQGemm(NodeContext &node) {
+  auto turned = [&](IntegerMatrix m, StringRef attribute) {
+    if (node.node.getInt(attribute, 0) && node.dimsOf(m.values).size() == 2)
+      m.values = node.transpose(m.values, {1, 0});
+    return m;
+  };
+  Value sum =
+      multiply(node, turned(integerMatrix(node, 0, 2, true), "transA"),
+               turned(integerMatrix(node, 3, 5, false), "transB"));
+  Type f32 = node.builder.getF32Type();
+  if (node.has(6))
+    sum = node.make<nn::AddOp>(node.builder.getI32Type(), sum, node.in(6));
+  Value scale = node.cast(node.in(1), f32);
+  float alpha = node.node.getFloat("alpha", 1);
+  if (alpha != 1)
+    scale = node.make<nn::MulOp>(f32, node.scalar(f32, alpha), scale);
+  Value real = toReal(node, sum, scale, node.in(4), std::nullopt);
+  if (!node.has(7))
+    return node.yield(real);
+  if (!node.has(8))
+    return node.yield(node.make<nn::QuantizeOp>(node.element(0), real,
+                                                node.in(7), nullptr));
+  return node.yield(node.make<nn::QuantizeOp>(node.element(8), real,
+                                              node.in(7), node.in(8)));
+}
+
 /// onnxruntime: A, B, a_scale, b_scale, [a_zero], [b_zero], [bias].
 static LogicalResult translateMatMulIntegerToFloat(NodeContext &node) {
   std::optional<Value> bias;
@@ -323,30 +352,7 @@ static LogicalResult translateDynamicQuantizeMatMul(NodeContext &node) {
   return node.yield(toReal(node, product, q.scale, node.in(2), bias));
 }
 
-//===- onnxruntime's element-wise and lookup --------------------------------===//
-
-/// A, its scale and zero point, B, its scale and zero point, then those of the
-/// result: in float.
-template <typename Op> static LogicalResult translateQLinear(NodeContext &node) {
-  Type f32 = node.builder.getF32Type();
-  auto parameter = [&](size_t i) {
-    Value v = node.in(i);
-    return v ? asScalar(node, v).value_or(v) : v;
-  };
-  auto real = [&](size_t i) {
-    Value v = node.cast(node.in(i), f32);
-    if (!isZero(node, i + 2))
-      v = node.make<nn::SubOp>(f32, v, node.cast(parameter(i + 2), f32));
-    return node.make<nn::MulOp>(f32, v, parameter(i + 1));
-  };
-  Value y = node.make<Op>(f32, real(0), real(3));
-  Type element = node.element(0);
-  if (!node.has(7))
-    return node.yield(
-        node.make<nn::QuantizeOp>(element, y, parameter(6), nullptr));
-  return node.yield(
-      node.make<nn::QuantizeOp>(element, y, parameter(6), parameter(7)));
-}
+//===- onnxruntime's lookup -------------------------------------------------===//
 
 /// Bytes that hold several numbers each, low bits first, along the last
 /// dimension.
@@ -427,9 +433,8 @@ void onnx::addQuantTranslators(TranslatorTable &t) {
   t["DynamicQuantizeLinear"] = translateDynamicQuantizeLinear;
   t["MatMulInteger"] = translateMatMulInteger;
   t["QLinearMatMul"] = translateQLinearMatMul;
+  t["com.microsoft::QGemm"] = translateQGemm;
   t["com.microsoft::DynamicQuantizeMatMul"] = translateDynamicQuantizeMatMul;
   t["com.microsoft::MatMulIntegerToFloat"] = translateMatMulIntegerToFloat;
-  t["com.microsoft::QLinearAdd"] = translateQLinear<nn::AddOp>;
-  t["com.microsoft::QLinearMul"] = translateQLinear<nn::MulOp>;
   t["com.microsoft::GatherBlockQuantized"] = translateGatherBlockQuantized;
 }

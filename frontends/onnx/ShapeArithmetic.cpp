@@ -1,7 +1,7 @@
 // Integer tensors that describe shapes are followed while importing: chains of
 // Shape, Gather, Concat, Mul, ... become expressions over the program's
 // symbols and leave no operations behind.
-#include "frontends/onnx/OpTranslators.h"
+#include "frontends/onnx/GraphImporter.h"
 
 using namespace mlir;
 using namespace tenon;
@@ -325,10 +325,35 @@ bool foldView(NodeContext &node) {
   return give(node, data->element, result, data->values);
 }
 
+/// Of a few constant floats, which decide shapes as scales.
+bool foldFloatCast(NodeContext &node, DataType type, FloatType to) {
+  const TensorData *data =
+      node.has(0) ? node.importer.lookupConstant(node.node.inputs[0]) : nullptr;
+  if (!data || data->elements() > kIntTensorLimit || to.getWidth() < 16)
+    return false;
+  std::optional<std::vector<double>> values = node.constantFloats(0);
+  if (!values)
+    return false;
+  std::vector<char> bytes;
+  for (double v : *values) {
+    APFloat value(v);
+    bool loses = false;
+    value.convert(to.getFloatSemantics(), APFloat::rmNearestTiesToEven, &loses);
+    uint64_t bits = value.bitcastToAPInt().getZExtValue();
+    const char *first = reinterpret_cast<const char *>(&bits);
+    bytes.insert(bytes.end(), first, first + to.getWidth() / 8);
+  }
+  node.importer.defineConstant(node.node.outputs[0], type, data->dims,
+                               std::move(bytes));
+  return true;
+}
+
 bool foldCast(NodeContext &node) {
   const IntTensor *data = node.ints(0);
-  Type to = elementType(*node.builder.getContext(),
-                        (DataType)node.node.getInt("to", 0));
+  auto type = (DataType)node.node.getInt("to", 0);
+  Type to = elementType(*node.builder.getContext(), type);
+  if (auto real = dyn_cast_or_null<FloatType>(to))
+    return foldFloatCast(node, type, real);
   if (!data || !to || !isa<IntegerType>(to))
     return false;
   Dims values = data->values;

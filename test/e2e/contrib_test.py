@@ -221,6 +221,104 @@ for operator in ("QLinearAdd", "QLinearMul"):
          ("as", "az", "bs", "bz", "cs", "cz"), steps=True)
 
 
+def quantized(values, name="x", zero=120, scale=0.05):
+    """Codes with their scale and zero point, as three inputs."""
+    kind = values.dtype.type
+    return {name: values, f"{name}s": np.array(scale, F),
+            f"{name}z": None if zero is None else np.array(zero, kind)}
+
+
+def qoperator(name, operator, inputs, rank, kind=U8, result=(0.1, 120),
+              given=("y", "ys", "yz"), constants=(), **attributes):
+    """`inputs`, then the result's scale and zero point."""
+    scale, zero = result
+    inputs = {**inputs, given[1]: np.array(scale, F),
+              given[2]: None if zero is None else np.array(zero, kind)}
+    case(name, operator, inputs, {given[0]: (kind, rank)},
+         [n for n, a in inputs.items()
+          if a is not None and (n in constants or n[1:] in ("s", "z"))],
+         steps=True, **attributes)
+
+
+IMAGE = quantized(codes(U8, 2, 5, 9, 8))
+SIGNED = quantized(codes(np.int8, 2, 5, 9, 8), zero=-3)
+qoperator("QLinearSigmoid", "QLinearSigmoid", IMAGE, 4, result=(1 / 256, 0))
+qoperator("QLinearSigmoid of i8", "QLinearSigmoid", SIGNED, 4, np.int8,
+          (1 / 256, -128))
+qoperator("QLinearLeakyRelu", "QLinearLeakyRelu", IMAGE, 4, result=(0.03, 17),
+          alpha=0.2)
+qoperator("QLinearLeakyRelu without zero point", "QLinearLeakyRelu",
+          quantized(codes(np.int8, 2, 40), zero=None), 2, np.int8,
+          (0.04, None), alpha=0.3)
+ROW = quantized(codes(U8, 2, 3, 4, 20), scale=0.02)
+qoperator("QLinearSoftmax", "QLinearSoftmax", ROW, 4, result=(1 / 256, 0),
+          opset=13, axis=-1)
+qoperator("QLinearSoftmax, a middle axis", "QLinearSoftmax", ROW, 4,
+          result=(1 / 256, 0), opset=13, axis=1)
+qoperator("QLinearSoftmax of opset 12", "QLinearSoftmax", ROW, 4,
+          result=(1 / 256, 0), opset=12, axis=2)
+qoperator("QLinearAveragePool", "QLinearAveragePool", IMAGE, 4,
+          result=(0.04, 100), kernel_shape=[3, 2], strides=[2, 2],
+          pads=[1, 0, 1, 1])
+qoperator("QLinearAveragePool, padding counts", "QLinearAveragePool", SIGNED, 4,
+          np.int8, (0.04, 5), kernel_shape=[3, 3], pads=[1, 1, 1, 1],
+          count_include_pad=1)
+qoperator("QLinearAveragePool, channels last", "QLinearAveragePool", IMAGE, 4,
+          result=(0.04, 100), kernel_shape=[2, 2], channels_last=1)
+for last in (0, 1):
+    qoperator(f"QLinearGlobalAveragePool, channels_last {last}",
+              "QLinearGlobalAveragePool", IMAGE, 4, result=(0.01, 110),
+              channels_last=last)
+qoperator("QLinearWhere", "QLinearWhere",
+          {"if": RNG.random((5, 1, 8)) < 0.5, **IMAGE,
+           **quantized(codes(U8, 9, 8), "w", 30, 0.02)}, 4)
+first = {"ys": np.array(0.06, F), "yz": np.array(100, U8)}
+parts = {**quantized(codes(U8, 2, 3, 4)),
+         **quantized(codes(U8, 2, 5, 4), "w", 30, 0.02),
+         **quantized(codes(U8, 2, 1, 4), "v", 100, 0.06)}
+case("QLinearConcat", "QLinearConcat", {**first, **parts}, {"y": (U8, 3)},
+     [n for n in {**first, **parts} if len(n) == 2], steps=True, axis=1)
+
+
+def gemm(weights, **more):
+    return {**quantized(codes(U8, 5, 16)), "b": weights,
+            "bs": np.array(0.02, F), "bz": np.array(3, np.int8),
+            "c": RNG.integers(-900, 900, (12,), np.int32), **more}
+
+
+GIVEN = ("xs", "xz", "b", "bs", "bz", "c", "ys", "yz")
+Y = {"ys": np.array(0.3, F), "yz": np.array(130, U8)}
+case("QGemm", "QGemm", gemm(codes(np.int8, 16, 12), **Y), {"y": (U8, 2)},
+     GIVEN, steps=True, alpha=0.7)
+case("QGemm by columns, transposed", "QGemm",
+     gemm(codes(np.int8, 12, 16), bs=np.abs(normal(12)) / 50,
+          bz=codes(np.int8, 12), **Y), {"y": (U8, 2)}, GIVEN, steps=True,
+     transB=1)
+case("QGemm to float", "QGemm",
+     {**gemm(codes(np.int8, 16, 12)), "c": None}, {"y": (F, 2)},
+     ("xs", "xz", "b", "bs", "bz"))
+
+# --- Fused by onnxruntime -----------------------------------------------------
+
+CONV = {"x": normal(2, 3, 9, 8), "w": normal(4, 3, 3, 3), "b": normal(4)}
+for activation, parameters in (
+        ("Relu", []), ("LeakyRelu", [0.2]), ("Clip", [-0.5, 1.5]),
+        ("HardSigmoid", [0.3, 0.4]), ("Sigmoid", []), ("Tanh", [])):
+    case(f"FusedConv, {activation}", "FusedConv", CONV, {"y": (F, 4)},
+         ("w", "b"), activation=activation, pads=[1, 1, 1, 1],
+         **({"activation_params": parameters} if parameters else {}))
+case("FusedConv with a sum", "FusedConv", {**CONV, "z": normal(2, 4, 7, 6)},
+     {"y": (F, 4)}, ("w", "b"), activation="Relu")
+case("FusedConv with a sum, no bias", "FusedConv",
+     {**CONV, "b": None, "z": normal(2, 4, 7, 6)}, {"y": (F, 4)}, ("w",),
+     activation="Relu")
+SIDES = {"a": normal(5, 16), "b": normal(12, 16), "c": normal(12)}
+case("FusedGemm, Relu", "FusedGemm", SIDES, {"y": (F, 2)}, ("b", "c"),
+     activation="Relu", transB=1, alpha=0.5)
+case("FusedGemm, LeakyRelu", "FusedGemm", SIDES, {"y": (F, 2)}, ("b", "c"),
+     activation="LeakyRelu", activation_alpha=0.2, transB=1)
+
+
 def four_bits(kind, *shape):
     low, high = (0, 15) if kind == onnx.TensorProto.UINT4 else (-8, 7)
     return helper.make_tensor("t", kind, shape, RNG.integers(
