@@ -3,6 +3,7 @@
 //   conv(sx * (x - zx), sw * w) + b
 //     -> float(conv(x, w) - zx * sum(w)) * (sx * sw) + b
 //   conv(x - zx, w) in i32         the same without scales
+//   conv(x - zx, w - zw) in i32    of few products each: in float, exact
 //   quantize to i8                 to u8, its zero point 128 more
 //
 // Sums of products of integers are exact, so every order of them gives the same
@@ -137,6 +138,13 @@ static SmallVector<int64_t> perChannel(ArrayRef<int64_t> weights) {
   return shape;
 }
 
+/// Few channels are read where they are, as floats.
+static bool takesBytes(nn::ConvOp conv) {
+  ArrayRef<int64_t> weights = typeOf(conv.getWeights()).getShape();
+  return conv.getGroup() == 1 && !conv.getBlocked() &&
+         weights[1] >= kFewest && weights.size() <= 4;
+}
+
 /// The sums of a convolution of x.codes - x.zero by the weights `w`, in i32
 /// and without bias; null where bytes do not serve.
 static Value byteSums(PatternRewriter &b, nn::ConvOp conv,
@@ -149,9 +157,7 @@ static Value byteSums(PatternRewriter &b, nn::ConvOp conv,
   int64_t depth = 1;
   for (int64_t d : weights.drop_front())
     depth *= d;
-  // Few channels are read where they are, as floats.
-  if (conv.getGroup() != 1 || conv.getBlocked() || weights[1] < kFewest ||
-      weights.size() > 4 || depth > kDeepest)
+  if (!takesBytes(conv) || depth > kDeepest)
     return {};
   Location loc = conv.getLoc();
   Value codes = x.codes;
@@ -241,7 +247,61 @@ struct RecognizeIntegerConv : OpRewritePattern<nn::ConvOp> {
   }
 };
 
-/// Codes that are read as floats only may be unsigned.
+/// Of integers that bytes do not serve: every sum is an integer that a float
+/// holds.
+struct ComputeExactInFloat : OpRewritePattern<nn::ConvOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(nn::ConvOp conv,
+                                PatternRewriter &b) const override {
+    auto type = typeOf(conv.getResult());
+    if (!type.getElementType().isSignlessInteger(32) || takesBytes(conv) ||
+        conv.getBlocked())
+      return b.notifyMatchFailure(conv, "expected few products of integers");
+    int64_t depth = 1;
+    for (int64_t d : typeOf(conv.getWeights()).getShape().drop_front())
+      depth = ShapedType::isDynamic(d) ? kLargest : depth * d;
+    if (depth * 255 * 255 > kLargest || !isDifference(conv.getInput()) ||
+        !isDifference(conv.getWeights()))
+      return b.notifyMatchFailure(conv, "sums may need more than 24 bits");
+    Location loc = conv.getLoc();
+    Type f32 = b.getF32Type();
+    auto toFloat = [&](Value v) {
+      return nn::CastOp::create(b, loc, typeOf(v).clone(f32), v);
+    };
+    Value sums = nn::ConvOp::create(
+        b, loc, type.clone(f32), toFloat(conv.getInput()),
+        toFloat(conv.getWeights()), Value(), conv.getStridesAttr(),
+        conv.getDilationsAttr(), conv.getLowAttr(), conv.getHighAttr(),
+        conv.getGroupAttr(), UnitAttr());
+    Value y = nn::CastOp::create(b, loc, type, sums);
+    if (conv.getBias())
+      y = nn::AddOp::create(
+          b, loc, type, y,
+          reshape(b, conv.getBias(),
+                  perChannel(typeOf(conv.getWeights()).getShape())));
+    b.replaceOp(conv, y);
+    return success();
+  }
+
+private:
+  static constexpr int64_t kLargest = 1 << 24;
+  static bool isByte(Value v) {
+    if (std::optional<double> known = numberOf(v))
+      return *known >= -128 && *known <= 255;
+    while (auto op = v.getDefiningOp<nn::ReshapeOp>())
+      v = op.getInput();
+    auto cast = v.getDefiningOp<nn::CastOp>();
+    return cast && typeOf(cast.getInput()).getElementType().isInteger(8);
+  }
+  /// From -255 to 255: a byte, or one less another of its type.
+  static bool isDifference(Value v) {
+    auto sub = v.getDefiningOp<nn::SubOp>();
+    return sub ? isByte(sub.getLhs()) && isByte(sub.getRhs()) : isByte(v);
+  }
+};
+
+/// Codes that are only read as wider numbers may be unsigned.
 struct MakeCodesUnsigned : OpRewritePattern<nn::QuantizeOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -255,8 +315,7 @@ struct MakeCodesUnsigned : OpRewritePattern<nn::QuantizeOp> {
         quantize->use_empty())
       return b.notifyMatchFailure(quantize, "expected i8 by a known zero point");
     for (Operation *user : quantize->getUsers())
-      if (!isa<nn::CastOp>(user) ||
-          !isa<FloatType>(typeOf(user->getResult(0)).getElementType()))
+      if (!isa<nn::CastOp>(user) || !holdsBytes(user->getResult(0)))
         return b.notifyMatchFailure(user, "reads the codes themselves");
     Location loc = quantize.getLoc();
     Type u8 = b.getIntegerType(8, false);
@@ -294,12 +353,20 @@ struct MakeCodesUnsigned : OpRewritePattern<nn::QuantizeOp> {
   }
 
 private:
+  static bool holdsBytes(Value v) {
+    Type element = typeOf(v).getElementType();
+    return isa<FloatType>(element) || element.isSignlessInteger(32);
+  }
   static Value number(OpBuilder &b, Location loc, Type like, double value) {
     Type element = cast<RankedTensorType>(like).getElementType();
     auto type = RankedTensorType::get({}, element);
-    return pack::ConstantOp::create(
-        b, loc, type,
-        DenseElementsAttr::get(type, b.getFloatAttr(element, value)));
+    TypedAttr attribute;
+    if (isa<FloatType>(element))
+      attribute = b.getFloatAttr(element, value);
+    else
+      attribute = b.getIntegerAttr(element, (int64_t)value);
+    return pack::ConstantOp::create(b, loc, type,
+                                    DenseElementsAttr::get(type, attribute));
   }
 };
 
@@ -307,8 +374,8 @@ struct RecognizeByteConvsPass
     : model::impl::RecognizeByteConvsPassBase<RecognizeByteConvsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<RecognizeByteConv, RecognizeIntegerConv, MakeCodesUnsigned>(
-        &getContext());
+    patterns.add<RecognizeByteConv, RecognizeIntegerConv, ComputeExactInFloat,
+                 MakeCodesUnsigned>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -70,6 +70,25 @@ func.func @codes_read_as_floats_become_unsigned(%x: tensor<8xf32>) -> tensor<8xf
   return %y : tensor<8xf32>
 }
 
+// As QLinearConv reads them.
+// CHECK-LABEL: func @codes_read_as_integers_become_unsigned
+func.func @codes_read_as_integers_become_unsigned(%x: tensor<1x8x4x4xf32>) -> tensor<1x1x4x4xi32> {
+  // CHECK: %[[ZERO:.+]] = pack.constant(dense<125> : tensor<ui8>)
+  // CHECK: %[[Q:.+]] = nn.quantize %{{.+}}, %{{.+}}, %[[ZERO]] {{.*}} -> tensor<1x8x4x4xui8>
+  // CHECK: nn.conv %[[Q]], %{{.+}} : (tensor<1x8x4x4xui8>, tensor<1x8x1x1xi8>) -> tensor<1x1x4x4xi32>
+  // CHECK: pack.constant(dense<-3000> : tensor<1x1x1xi32>)
+  %s = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %z = pack.constant(dense<-3> : tensor<i8>) : tensor<i8>
+  %codes = pack.constant(dense<3> : tensor<1x8x1x1xi8>) : tensor<1x8x1x1xi8>
+  %q = nn.quantize %x, %s, %z : (tensor<1x8x4x4xf32>, tensor<f32>, tensor<i8>) -> tensor<1x8x4x4xi8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xi8>) -> tensor<1x8x4x4xi32>
+  %1 = nn.cast %z : (tensor<i8>) -> tensor<i32>
+  %2 = nn.sub %0, %1 : (tensor<1x8x4x4xi32>, tensor<i32>) -> tensor<1x8x4x4xi32>
+  %w = nn.cast %codes : (tensor<1x8x1x1xi8>) -> tensor<1x8x1x1xi32>
+  %y = nn.conv %2, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x8x4x4xi32>, tensor<1x8x1x1xi32>) -> tensor<1x1x4x4xi32>
+  return %y : tensor<1x1x4x4xi32>
+}
+
 // CHECK-LABEL: func @codes_that_are_results_keep_their_sign
 func.func @codes_that_are_results_keep_their_sign(%x: tensor<8xf32>) -> tensor<8xi8> {
   // CHECK: nn.quantize {{.*}} -> tensor<8xi8>
@@ -91,4 +110,28 @@ func.func @few_channels_stay_floats(%q: tensor<1x3x4x4xui8>) -> tensor<1x1x4x4xf
   %w = nn.mul %2, %sx : (tensor<1x3x1x1xf32>, tensor<f32>) -> tensor<1x3x1x1xf32>
   %y = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x3x4x4xf32>, tensor<1x3x1x1xf32>) -> tensor<1x1x4x4xf32>
   return %y : tensor<1x1x4x4xf32>
+}
+
+// Sums of few products of bytes are integers that a float holds.
+// CHECK-LABEL: func @channels_by_themselves_are_summed_in_float
+func.func @channels_by_themselves_are_summed_in_float(%q: tensor<1x8x4x4xui8>, %w: tensor<8x1x3x3xi8>, %b: tensor<8xi32>) -> tensor<1x8x4x4xi32> {
+  // CHECK: %[[SUMS:.+]] = nn.conv {{.*}} group = 8 {{.*}} -> tensor<1x8x4x4xf32>
+  // CHECK: %[[WHOLE:.+]] = nn.cast %[[SUMS]]
+  // CHECK: nn.add %[[WHOLE]]
+  %zero = pack.constant(dense<9> : tensor<ui8>) : tensor<ui8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xi32>
+  %1 = nn.cast %zero : (tensor<ui8>) -> tensor<i32>
+  %2 = nn.sub %0, %1 : (tensor<1x8x4x4xi32>, tensor<i32>) -> tensor<1x8x4x4xi32>
+  %3 = nn.cast %w : (tensor<8x1x3x3xi8>) -> tensor<8x1x3x3xi32>
+  %y = nn.conv %2, %3, %b {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 8 : i64} : (tensor<1x8x4x4xi32>, tensor<8x1x3x3xi32>, tensor<8xi32>) -> tensor<1x8x4x4xi32>
+  return %y : tensor<1x8x4x4xi32>
+}
+
+// CHECK-LABEL: func @sums_of_many_products_stay_integers
+func.func @sums_of_many_products_stay_integers(%q: tensor<1x80x9x9xui8>, %w: tensor<8x40x3x3xi8>) -> tensor<1x8x7x7xi32> {
+  // CHECK: nn.conv {{.*}} -> tensor<1x8x7x7xi32>
+  %0 = nn.cast %q : (tensor<1x80x9x9xui8>) -> tensor<1x80x9x9xi32>
+  %3 = nn.cast %w : (tensor<8x40x3x3xi8>) -> tensor<8x40x3x3xi32>
+  %y = nn.conv %0, %3 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 2 : i64} : (tensor<1x80x9x9xi32>, tensor<8x40x3x3xi32>) -> tensor<1x8x7x7xi32>
+  return %y : tensor<1x8x7x7xi32>
 }
