@@ -2,7 +2,7 @@
 """Runs every test suite that exists and adds up what they counted.
 
 usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
-                     [--whole]
+                     [--whole] [--jobs=N]
 
   unit         build/test/bin/*_test
   lit          test/ (structure: every pass, verifier and refusal)
@@ -29,18 +29,21 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)
 
-A suite's output is passed on as it comes. One that crashes, takes too long,
+Two suites run at a time (--jobs), the longest first; lines are passed on as
+they come, each behind its suite's name. A suite that crashes, takes too long,
 prints no count, or ends in an error with no failure counted, is one failure.
 The last line is `N passed, N failed, N skipped`; the exit code is 1 if anything
 failed or nothing ran.
 """
 import argparse
+import concurrent.futures
 import glob
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -108,34 +111,32 @@ def count(text):
     return None
 
 
-def run(command, environment, limit):
-    """Passes the output on as it comes; (exit code or reason, output)."""
+def run(name, command, environment, limit):
+    """Passes the lines on as they come, each behind the suite's name;
+    (exit code or reason, output)."""
     process = subprocess.Popen(command, cwd=ROOT, env=environment,
                                stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT,
-                               start_new_session=True)
+                               stderr=subprocess.STDOUT, text=True,
+                               errors="replace", start_new_session=True)
+    late = threading.Event()
     # Closes the pipe also where a grandchild holds it open.
-    signal.signal(signal.SIGALRM, lambda *_: stop(process))
-    signal.alarm(limit)
+    timer = threading.Timer(limit, lambda: (late.set(), stop(process)))
+    timer.start()
     output = []
     try:
-        while True:
-            chunk = os.read(process.stdout.fileno(), 1 << 16)
-            if not chunk:
-                break
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-            output.append(chunk)
+        for line in process.stdout:
+            sys.stdout.write(f"{name}: {line.rstrip()}\n")
+            sys.stdout.flush()
+            output.append(line)
         code = process.wait()
-        left = signal.alarm(0)
     except BaseException:
         stop(process)
         raise
-    text = b"".join(output).decode(errors="replace").replace("\r", "\n")
-    if text and not text.endswith("\n"):
-        print(flush=True)
-    if left == 0:
+    finally:
+        timer.cancel()
+    text = "".join(output)
+    if late.is_set():
         return f"took more than {limit} s", text
     if code < 0:
         return f"died of {signal.Signals(-code).name}", text
@@ -164,7 +165,11 @@ def judge(code, text):
     return (passed, failed + 1, skipped), why
 
 
-def suites(build, suite, whole):
+# The suites that take longest; they begin first, and so end with the others.
+LONG = ("e2e", "quant", "conformance", "compile", "sizes", "dynamic")
+
+
+def suites(build, suite, whole, jobs):
     """(name, command) of every suite that exists."""
 
     def source(path):
@@ -180,7 +185,7 @@ def suites(build, suite, whole):
                       f"{build}/test"]
     if source("test/conformance/status.txt"):
         verify = [f"{build}/bin/tenonc", "verify", f"--suite={suite}",
-                  "--jobs=2"]
+                  f"--jobs={jobs}"]
         yield "conformance", verify + ["--list=test/conformance/status.txt"]
         for variant in ("dynamic", "constants"):
             yield variant, verify + [
@@ -201,8 +206,8 @@ def suites(build, suite, whole):
                    "--suite", suite]
     for name in ("compile", "objects", "program", "images"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
-    for name in ("random", "quant", "scan", "control", "contrib", "sizes", "types",
-                 "gpu"):
+    for name in ("random", "quant", "scan", "control", "contrib", "sizes",
+                 "types", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):
@@ -224,13 +229,16 @@ def main():
     parser.add_argument("--only", default="", help="suites, by name")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2,
+                        help="suites at a time (2)")
     parser.add_argument("--limit", type=int, default=1800,
                         help="seconds per suite (1800)")
     arguments = parser.parse_args()
     build = os.path.abspath(arguments.build)
     only = [name for name in arguments.only.split(",") if name]
     chosen = [(name, command) for name, command in
-              suites(build, arguments.suite, arguments.whole)
+              suites(build, arguments.suite, arguments.whole,
+                     2 if arguments.jobs == 1 else 1)
               if not only or name in only or name.split("/")[0] in only]
     if arguments.list:
         for name, command in chosen:
@@ -240,18 +248,24 @@ def main():
     environment = dict(os.environ, TENON_BUILD=build,
                        PYTHONPATH=f"{build}/python",
                        PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
-    rows = []
-    for name, command in chosen:
-        print(f"\n== {name}: {' '.join(command)}", flush=True)
+
+    def one(suite):
+        name, command = suite
+        print(f"== {name}: {' '.join(command)}", flush=True)
         begin = time.monotonic()
         try:
-            code, text = run(command, environment, arguments.limit)
+            code, text = run(name, command, environment, arguments.limit)
         except OSError as error:
             code, text = f"cannot be run: {error}", ""
         counts, why = judge(code, text)
-        rows.append((name, counts, why, time.monotonic() - begin))
         if why:
             print(f"{name}: {why}", flush=True)
+        return name, counts, why, time.monotonic() - begin
+
+    order = sorted(chosen, key=lambda suite: LONG.index(suite[0])
+                   if suite[0] in LONG else len(LONG))
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        rows = list(pool.map(one, order))
 
     print()
     width = max((len(name) for name, *_ in rows), default=0)
