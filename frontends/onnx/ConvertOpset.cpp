@@ -256,6 +256,9 @@ Error tenon::onnx::convertOpset(pb::ModelProto &proto, int64_t target) {
   // Without an import there is no operator of ai.onnx.
   if (from == 0 || from == target)
     return Error::success();
+  pb::GraphProto declared;
+  *declared.mutable_value_info() = proto.graph().value_info();
+  *declared.mutable_output() = proto.graph().output();
   inferTypes(proto);
   if (from < 9 && target >= 9)
     if (Error error = OldForms(proto, from).run(*proto.mutable_graph()))
@@ -274,5 +277,16 @@ Error tenon::onnx::convertOpset(pb::ModelProto &proto, int64_t target) {
   proto = std::move(converted);
   unhide(proto);
   nameNewNodes(proto, owners);
+  // What was inferred follows the old operators, and some differ in sizes
+  // (pools with ceil_mode): only what the model says itself is kept.
+  *proto.mutable_graph()->mutable_value_info() =
+      std::move(*declared.mutable_value_info());
+  for (auto [output, old] :
+       llvm::zip_equal(*proto.mutable_graph()->mutable_output(),
+                       *declared.mutable_output()))
+    if (old.has_type())
+      *output.mutable_type() = std::move(*old.mutable_type());
+    else
+      output.clear_type();
   return Error::success();
 }

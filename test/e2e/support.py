@@ -137,6 +137,7 @@ def compare_with_onnxruntime(path, runs, folder, *options):
     """Compiles for each level of the CPU and compares the outputs of all runs,
     their shapes too."""
     import onnxruntime
+    onnxruntime.set_default_logger_severity(3)  # errors
     reference = onnxruntime.InferenceSession(
         path, providers=["CPUExecutionProvider"])
     outputs = [o.name for o in reference.get_outputs()]
