@@ -1,6 +1,6 @@
 #include "compiler/artifact/Link.h"
 
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/artifact/WeightsObject.h"
 
 #include "lld/Common/Driver.h"
@@ -282,9 +282,9 @@ Error tenon::artifact::linkShared(const SharedOptions &options) {
 static Expected<std::string> findSysroot(const ExecutableOptions &options) {
   Triple triple(Triple::normalize(options.triple.str()));
   StringRef name;
-  if (triple.isOSLinux() && triple.getArch() == Triple::x86_64)
+  if (runtimeNameFor(triple) == "x86_64-linux-gnu")
     name = "x86_64-linux-musl";
-  else if (triple.isOSLinux() && triple.getArch() == Triple::aarch64)
+  else if (runtimeNameFor(triple) == "aarch64-linux-gnu")
     name = "aarch64-linux-musl";
   else
     return createStringError(
@@ -328,6 +328,9 @@ Error tenon::artifact::linkExecutable(const ExecutableOptions &options) {
   std::vector<std::string> args = {
       "-static", "--gc-sections", "-zlrodata-after-bss",
       "-zrelro", file("crt1.o"),  file("crti.o")};
+  for (const std::string &name : options.runtimeFunctions)
+    args.push_back("--defsym=" + name + "=" +
+                   runtimeSymbol(options.prefix, name));
   args.insert(args.end(), options.objects.begin(), options.objects.end());
   args.push_back(std::string(front));
   args.push_back("--start-group");

@@ -67,6 +67,11 @@ struct SharedOptions : LinkOptions {
 struct ExecutableOptions : LinkOptions {
   /// The folder with musl's crt1.o and libc.a; empty: found beside the tool.
   std::string sysroot;
+  /// The front of executables is the same in all and calls the runtime by the
+  /// names it has in C; `prefix` is that of the model's own copy.
+  std::string prefix;
+  /// What the runtime defines, by those names.
+  std::vector<std::string> runtimeFunctions;
 };
 
 /// One object in which the given ones are joined (ELF only).

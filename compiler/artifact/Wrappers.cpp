@@ -1,6 +1,6 @@
 #include "compiler/artifact/Wrappers.h"
 
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "runtime/include/tenon/abi.h"
 
 #include "llvm/IR/Constants.h"
@@ -275,11 +275,6 @@ Function *ApiBuilder::begin(IRBuilder<> &builder, StringRef name, Type *result,
   Triple triple(module.getTargetTriple());
   function->addFnAttr("target-cpu", baselineCpu(triple));
   function->addFnAttr("target-features", "");
-  // The features that the runtime's own functions were compiled for, so that
-  // all of this may be inlined into one another.
-  if (Function *peer = module.getFunction(model.prefix + "_rt_init"))
-    if (peer->hasFnAttribute("target-features"))
-      function->addFnAttr(peer->getFnAttribute("target-features"));
   builder.SetInsertPoint(BasicBlock::Create(context, "", function));
   return function;
 }
@@ -397,7 +392,7 @@ Error tenon::artifact::addModelApi(Module &module, const ModelInterface &model,
   raw_string_ostream os(problem);
   if (verifyModule(module, &os))
     return createStringError(errc::invalid_argument,
-                             "the API of '%s' does not fit its runtime: %s",
+                             "the API of '%s' is not valid: %s",
                              model.prefix.c_str(), problem.c_str());
   return Error::success();
 }

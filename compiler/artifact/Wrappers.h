@@ -3,7 +3,7 @@
 // describes the model to the runtime:
 //
 //   rn50_run(model, data, prob) ──> rn50_rt_run(model, null, {data}, {prob})
-//   main(argc, argv) ──> rn50_rt_main(&rn50_model_info, argv[0], argc, argv)
+//   main(argc, argv) ──> tenon_main(&rn50_model_info, argv[0], argc, argv)
 //===----------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_ARTIFACT_WRAPPERS_H
@@ -16,8 +16,7 @@
 namespace tenon::artifact {
 
 /// Adds the model's functions and its `tenon_model_info` to `module`, which
-/// holds its runtime (or will be linked with it) and has the target's data
-/// layout. `<prefix>_program`, `<prefix>_output_dims`, `<prefix>_output_bounds`,
+/// has the target's data layout. The runtime, `<prefix>_program`, `<prefix>_output_dims`, `<prefix>_output_bounds`,
 /// `<prefix>_late_costs` and, unless they are in a file, `<prefix>_weights` are
 /// left to other objects of the same link.
 /// `executable` adds `main`.

@@ -1,6 +1,6 @@
 #include "compiler/codegen/ObjectCode.h"
 
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/codegen/Optimize.h"
 #include "compiler/codegen/SplitModule.h"
 

@@ -2,7 +2,7 @@
 
 #include "compiler/artifact/Header.h"
 #include "compiler/artifact/Manifest.h"
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/artifact/Wrappers.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -148,6 +148,8 @@ static Error writeOne(CompiledModel &model, Emit kind, StringRef file) {
     artifact::ExecutableOptions options;
     if (Error error = link(options, CompiledModel::Use::Executable))
       return error;
+    options.prefix = interface.prefix;
+    options.runtimeFunctions = model.runtimeFunctions;
     return artifact::linkExecutable(options);
   }
   case Emit::So: {

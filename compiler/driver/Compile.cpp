@@ -1,7 +1,7 @@
 #include "compiler/driver/Compile.h"
 
 #include "compiler/artifact/Identifiers.h"
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/artifact/WeightsObject.h"
 #include "compiler/artifact/Wrappers.h"
 #include "compiler/codegen/ForeignCalls.h"
@@ -526,7 +526,7 @@ Expected<std::string> CompiledModel::weightsFile() {
   return weightsPath = path;
 }
 
-/// The runtime and the model's API as one object.
+/// The model's API as an object.
 static Error compileApi(const ResolvedTarget &target,
                         const artifact::ModelInterface &interface,
                         bool executable, SmallVectorImpl<char> &bytes) {
@@ -536,15 +536,12 @@ static Error compileApi(const ResolvedTarget &target,
   if (!machine)
     return machine.takeError();
   LLVMContext context;
-  Expected<std::unique_ptr<Module>> api =
-      artifact::loadRuntime(context, triple, interface.prefix, executable,
-                            {"", interface.device});
-  if (!api)
-    return api.takeError();
-  (*api)->setDataLayout((*machine)->createDataLayout());
-  if (Error error = artifact::addModelApi(**api, interface, executable))
+  Module api(interface.prefix + "_api", context);
+  api.setTargetTriple(triple);
+  api.setDataLayout((*machine)->createDataLayout());
+  if (Error error = artifact::addModelApi(api, interface, executable))
     return error;
-  return emitCode(**api, **machine, CodeKind::Object, bytes);
+  return emitCode(api, **machine, CodeKind::Object, bytes);
 }
 
 Expected<std::vector<std::string>> CompiledModel::linkInputs(Use use) {
@@ -556,6 +553,21 @@ Expected<std::vector<std::string>> CompiledModel::linkInputs(Use use) {
         return path.takeError();
       codeFiles.push_back(*path);
     }
+  if (runtimeFiles.empty()) {
+    Expected<std::vector<artifact::RuntimeObject>> runtime =
+        artifact::loadRuntime(target.triple(), interface.prefix,
+                              {"", interface.device});
+    if (!runtime)
+      return runtime.takeError();
+    for (const artifact::RuntimeObject &object : *runtime) {
+      Expected<std::string> path =
+          directory->write(object.name, object.bytes);
+      if (!path)
+        return path.takeError();
+      runtimeFiles.push_back(*path);
+      llvm::append_range(runtimeFunctions, object.functions);
+    }
+  }
   std::vector<std::string> inputs = codeFiles;
   artifact::ModelInterface own = interface;
   if (use == Use::Session) {
@@ -583,5 +595,6 @@ Expected<std::vector<std::string>> CompiledModel::linkInputs(Use use) {
     api = *path;
   }
   inputs.push_back(api);
+  llvm::append_range(inputs, runtimeFiles);
   return inputs;
 }

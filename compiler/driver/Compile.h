@@ -77,10 +77,13 @@ public:
   /// What the objects to link are for.
   enum class Use { Library, Executable, Session };
   /// Paths of the objects to link, without weights: a session maps their file
-  /// and hands them over.
+  /// and hands them over. Fills `runtimeFunctions`.
   llvm::Expected<std::vector<std::string>> linkInputs(Use use);
   /// A folder of files on their way to the linker.
   artifact::ScratchDirectory &scratch() { return *directory; }
+
+  /// What this model's runtime defines, by the names in C.
+  std::vector<std::string> runtimeFunctions;
 
   /// The self-test changed the interface: its object must be made anew.
   void forgetApi() { apiFiles.clear(); }
@@ -98,7 +101,7 @@ private:
   std::optional<artifact::ScratchDirectory> directory;
   std::string weightsPath;
   unsigned sessions = 0;
-  std::vector<std::string> codeFiles;
+  std::vector<std::string> codeFiles, runtimeFiles;
   std::map<Use, std::string> apiFiles;
 };
 

@@ -1,6 +1,6 @@
 #include "compiler/driver/Session.h"
 
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/artifact/Wrappers.h"
 
 #include "llvm/Object/ELFObjectFile.h"

@@ -114,7 +114,7 @@ def installed_and_moved(work):
     os.rename(f"{work}/first", f"{work}/moved")
     tree = f"{work}/moved"
     for file in ("bin/tenonc", "bin/tenon-opt", "include/tenon/runtime.h",
-                 "lib/tenon/runtime/x86_64-linux-gnu.bc"):
+                 "lib/tenon/runtime/x86_64-linux-gnu.o"):
         assert os.path.exists(f"{tree}/{file}"), f"{file} is not installed"
     with open(f"{tree}/lib/cmake/Tenon/TenonConfig.cmake") as file:
         assert os.path.realpath(BUILD) not in file.read()

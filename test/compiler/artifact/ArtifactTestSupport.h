@@ -12,7 +12,7 @@
 #include "compiler/artifact/Header.h"
 #include "compiler/artifact/Identifiers.h"
 #include "compiler/artifact/Link.h"
-#include "compiler/artifact/RuntimeBitcode.h"
+#include "compiler/artifact/RuntimeObject.h"
 #include "compiler/artifact/WeightsObject.h"
 #include "compiler/artifact/Wrappers.h"
 #include "runtime/include/tenon/abi.h"
@@ -181,6 +181,18 @@ inline std::string compileModule(llvm::Module &module,
   return std::string(bytes.begin(), bytes.end());
 }
 
+/// The model's API as a module of its own.
+inline std::unique_ptr<llvm::Module> makeApi(llvm::LLVMContext &context,
+                                             const ModelInterface &model,
+                                             bool executable = false) {
+  llvm::Triple triple(model.triple);
+  auto module = std::make_unique<llvm::Module>(model.prefix, context);
+  module->setTargetTriple(triple);
+  module->setDataLayout(makeMachine(triple, "")->createDataLayout());
+  expectSuccess(addModelApi(*module, model, executable));
+  return module;
+}
+
 /// A model's objects in a scratch directory, in the order of linking.
 inline std::vector<std::string> buildObjects(const ScratchDirectory &scratch,
                                              const ModelInterface &model,
@@ -204,15 +216,16 @@ inline std::vector<std::string> buildObjects(const ScratchDirectory &scratch,
   program->setDataLayout(machine->createDataLayout());
   renameRuntimeSymbols(*program, model.prefix);
 
-  auto api =
-      expectValue(loadRuntime(context, triple, model.prefix, executable));
-  expectSuccess(addModelApi(*api, model, executable));
+  auto api = makeApi(context, model, executable);
 
   std::vector<std::string> paths;
   paths.push_back(expectValue(scratch.write(
       model.prefix + "_program.o", compileModule(*program, *machine))));
   paths.push_back(expectValue(
       scratch.write(model.prefix + "_api.o", compileModule(*api, *machine))));
+  for (const RuntimeObject &object :
+       expectValue(loadRuntime(triple, model.prefix)))
+    paths.push_back(expectValue(scratch.write(object.name, object.bytes)));
   if (!model.hasEmbeddedWeights())
     return paths;
   paths.push_back(scratch.path(model.prefix + "_weights.o"));

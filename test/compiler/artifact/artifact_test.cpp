@@ -231,37 +231,52 @@ TEST(Runtime, HasOneForEachTarget) {
   for (const char *name :
        {x86, arm64, "aarch64-unknown-linux-android", "arm64-apple-macos",
         "thumbv7em-none-eabi", "x86_64-linux-musl"}) {
-    LLVMContext context;
     Triple triple(name);
-    auto module = expectValue(loadRuntime(context, triple, "m", false));
-    ModelInterface model = addModel("m");
-    model.triple = name;
-    expectSuccess(addModelApi(*module, model, false));
-    for (const Function &function : *module) {
-      EXPECT_FALSE(function.getName().starts_with("tenon_"))
-          << function.getName().str();
-      if (!function.isDeclaration()) {
-        EXPECT_EQ(function.getFnAttribute("target-cpu").getValueAsString(),
-                  baselineCpu(triple));
-      }
+    std::vector<RuntimeObject> objects = expectValue(loadRuntime(triple, "m"));
+    ASSERT_EQ(objects.size(), 1u);
+    EXPECT_EQ(objects[0].name, "m_runtime.o");
+    EXPECT_TRUE(is_contained(objects[0].functions, "tenon_dispatch"));
+    auto file = expectValue(object::ObjectFile::createObjectFile(
+        MemoryBufferRef(objects[0].bytes, name)));
+    StringRef mangling = file->isMachO() ? "_" : "";
+    unsigned defined = 0;
+    for (const object::SymbolRef &symbol : file->symbols()) {
+      StringRef symbolName = expectValue(symbol.getName());
+      symbolName.consume_front(mangling);
+      EXPECT_FALSE(symbolName.starts_with("tenon_")) << symbolName.str();
+      uint32_t flags = expectValue(symbol.getFlags());
+      if (!(flags & object::SymbolRef::SF_Global) ||
+          (flags & object::SymbolRef::SF_Undefined))
+        continue;
+      ++defined;
+      EXPECT_TRUE(symbolName.starts_with("m_rt_")) << symbolName.str();
+      EXPECT_FALSE(flags & object::SymbolRef::SF_Exported)
+          << symbolName.str();
     }
-    std::unique_ptr<TargetMachine> machine = makeMachine(triple, "");
-    EXPECT_EQ(module->getDataLayout(), machine->createDataLayout());
-    EXPECT_FALSE(compileModule(*module, *machine).empty());
+    EXPECT_EQ(defined, objects[0].functions.size());
   }
 }
 
+TEST(Runtime, BringsTheLoaderOfADevice) {
+  std::vector<RuntimeObject> objects =
+      expectValue(loadRuntime(Triple(x86), "m", {"", "vulkan"}));
+  ASSERT_EQ(objects.size(), 2u);
+  EXPECT_EQ(objects[1].name, "m_vulkan.o");
+  EXPECT_TRUE(is_contained(objects[1].functions, "tenon_vulkan_open"));
+}
+
 TEST(Runtime, RefusesWhatItCannotServe) {
-  LLVMContext context;
-  auto refusal = [&](const char *triple, bool front, RuntimeOptions options) {
-    auto module = loadRuntime(context, Triple(triple), "m", front, options);
-    return module ? std::string() : toString(module.takeError());
+  auto refusal = [&](const char *triple, RuntimeOptions options) {
+    auto objects = loadRuntime(Triple(triple), "m", options);
+    return objects ? std::string() : toString(objects.takeError());
   };
-  EXPECT_TRUE(StringRef(refusal("riscv64-linux-gnu", false, {}))
-                  .starts_with("there is no runtime for libraries on target"));
-  EXPECT_TRUE(StringRef(refusal("arm64-apple-macos", true, {}))
+  EXPECT_TRUE(StringRef(refusal("riscv64-linux-gnu", {}))
+                  .starts_with("there is no runtime for target"));
+  EXPECT_TRUE(StringRef(refusal(x86, {"/nowhere", ""})).contains("missing"));
+  ExecutableOptions program;
+  program.triple = Triple("aarch64-linux-android");
+  EXPECT_TRUE(StringRef(toString(linkExecutable(program)))
                   .contains("ask for a library"));
-  EXPECT_TRUE(StringRef(refusal(x86, false, {"/nowhere"})).contains("missing"));
 }
 
 /// The C compiler of each target agrees on where the fields of abi.h lie.
@@ -284,9 +299,7 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
     model.triple = name;
     std::string text = "#include \"" + writeHeaderFile(scratch, model) + "\"\n";
     LLVMContext context;
-    Triple triple(name);
-    auto module = expectValue(loadRuntime(context, triple, "scale", false));
-    expectSuccess(addModelApi(*module, model, false));
+    auto module = makeApi(context, model);
     auto check = [&](const char *global, const char *type,
                      ArrayRef<const char *> names) {
       Type *value = module->getNamedGlobal(global)->getValueType();
@@ -316,8 +329,7 @@ TEST(Wrappers, LayOutStructsAsCDoes) {
 
 TEST(Wrappers, RefuseToDefineAFunctionTwice) {
   LLVMContext context;
-  auto module = expectValue(loadRuntime(context, Triple(x86), "add", false));
-  expectSuccess(addModelApi(*module, addModel(), false));
+  auto module = makeApi(context, addModel());
   EXPECT_TRUE(StringRef(toString(addModelApi(*module, addModel(), false)))
                   .contains("choose another prefix than 'add'"));
 }
@@ -491,11 +503,11 @@ TEST(Link, SharedLibraryExportsTheHeaderAndNeedsOnlyLibc) {
   ScratchDirectory scratch = expectValue(ScratchDirectory::create());
   SharedOptions add = sharedOptions(scratch, addModel(), addCode, "libadd.so");
   expectSuccess(linkShared(add));
-  useBoth(scratch,
-          {add.output,
-           linkOptions(scratch, scaleModel(), scaleCode, "-").objects[0],
-           linkOptions(scratch, scaleModel(), scaleCode, "-").objects[1],
-           "-Wl,-rpath," + scratch.path("")});
+  std::vector<std::string> libraries =
+      linkOptions(scratch, scaleModel(), scaleCode, "-").objects;
+  libraries.insert(libraries.begin(),
+                   {add.output, "-Wl,-rpath," + scratch.path("")});
+  useBoth(scratch, libraries);
 
   auto binary = expectValue(object::ObjectFile::createObjectFile(add.output));
   const auto &elf = cast<object::ELFObjectFileBase>(*binary.getBinary());
@@ -537,6 +549,9 @@ static ExecutableOptions executable(const ScratchDirectory &scratch,
   options.triple = Triple(model.triple);
   options.output = scratch.path(model.prefix);
   options.objects = buildObjects(scratch, model, code, /*executable=*/true);
+  options.prefix = model.prefix;
+  options.runtimeFunctions =
+      expectValue(loadRuntime(options.triple, model.prefix))[0].functions;
   return options;
 }
 
