@@ -137,6 +137,40 @@ SmallVector<Value> BodyWriter::write(Region &body, ValueRange arguments) {
   return results;
 }
 
+static bool isLong(Region &body) {
+  return llvm::any_of(body.front(), [](Operation &op) {
+    return isa<math::MathDialect>(op.getDialect()) &&
+           !isa<math::FmaOp, math::AbsFOp, math::SqrtOp>(op);
+  });
+}
+
+void BodyWriter::forEachRow(
+    Region &body, int64_t count, ValueRange sums,
+    llvm::function_ref<void(Value, ValueRange)> finish) {
+  int64_t each = sums.size() / count;
+  if (count == 1 || !isLong(body)) {
+    for (int64_t r = 0; r < count; ++r)
+      finish(f.index(r), sums.slice(r * each, each));
+    return;
+  }
+  auto type = cast<VectorType>(sums[0].getType());
+  int64_t lanes = type.getDimSize(0);
+  int64_t size = sums.size() * lanes;
+  if (!kept.memref ||
+      cast<MemRefType>(kept.memref.getType()).getDimSize(0) < size)
+    kept = {f.stackBuffer(type.getElementType(), size), type.getElementType()};
+  for (auto [i, sum] : llvm::enumerate(sums))
+    f.store(kept, sum, f.index(i * lanes));
+  f.loop(f.index(0), f.index(count), 1, {}, [&](Value r, ValueRange) {
+    Value from = f.mul(r, f.index(each * lanes));
+    SmallVector<Value> row;
+    for (int64_t i = 0; i < each; ++i)
+      row.push_back(f.load(kept, f.add(from, f.index(i * lanes)), lanes));
+    finish(r, row);
+    return SmallVector<Value>{};
+  });
+}
+
 //===- Combiners -----------------------------------------------------------===//
 
 TypedAttr lower::identityOf(OpBuilder &b, kern::Combiner c, Type type) {

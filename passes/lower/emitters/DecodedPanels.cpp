@@ -192,7 +192,6 @@ void QuantMatmulEmitter::sharedRows(const Blocks &blocks, Value from, Value to,
   });
   f.loop(f.index(0), rowsNow, 1, {}, [&](Value r, ValueRange) {
     count = 1;
-    SmallVector<Values> rowAt = placeRows(f.add(from, r));
     Values sums;
     for (int64_t v = 0; v < vectors; ++v) {
       Value at = f.add(f.mul(r, f.index(width)), f.index(v * lanes));
@@ -204,7 +203,7 @@ void QuantMatmulEmitter::sharedRows(const Blocks &blocks, Value from, Value to,
       }
       sums.push_back(sum);
     }
-    finishTile(firstPanel, rowAt, sums, nullptr);
+    finishTile(firstPanel, f.add(from, r), sums, nullptr);
     return Values{};
   });
 }

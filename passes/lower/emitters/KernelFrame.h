@@ -157,6 +157,13 @@ public:
   /// Arguments are scalars (the same for all lanes) or vectors of `width`.
   llvm::SmallVector<mlir::Value> write(mlir::Region &body,
                                        mlir::ValueRange arguments);
+  /// Calls `finish` with the number of each of `count` rows and its equal share
+  /// of `sums`, which are vectors. A body that is long (a function of the math
+  /// dialect becomes tens of instructions) shall be written once: then this is a
+  /// loop, and the sums pass through memory.
+  void forEachRow(mlir::Region &body, int64_t count, mlir::ValueRange sums,
+                  llvm::function_ref<void(mlir::Value row, mlir::ValueRange sums)>
+                      finish);
   /// A scalar as a vector of `width`; vectors stay.
   mlir::Value widen(mlir::Value v);
   /// As widen, but a product keeps its factors apart (see fuseProduct).
@@ -169,6 +176,7 @@ public:
 private:
   mlir::Value writeLoad(kern::LoadOp op, mlir::IRMapping &mapping);
   KernelFrame &f;
+  Buffer kept; // sums on their way to a long body
 };
 
 /// Lanes of an emitter's rows: element i of a row goes to lane i mod 64.

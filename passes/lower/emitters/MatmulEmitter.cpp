@@ -33,6 +33,9 @@ private:
                Value columns);
   void registerTile(Value r0, int64_t rows, Value firstPanel, int64_t panels,
                     Value columns);
+  /// The epilogue on one row's sums, and its stores.
+  void finishRow(Value rowNumber, Value firstPanel, ValueRange sums,
+                 Value columns);
   SmallVector<Value> sumsOf(Value r0, int64_t rows, Value firstPanel,
                             int64_t vectors);
   /// An element of an extra or result: vector `v` of row `r`.
@@ -234,46 +237,52 @@ SmallVector<Value> MatmulEmitter::sumsOf(Value r0, int64_t count,
   return sums;
 }
 
+void MatmulEmitter::finishRow(Value rowNumber, Value firstPanel,
+                              ValueRange sums, Value columns) {
+  epilogue.width = lanes;
+  for (auto [index, sum] : llvm::enumerate(sums)) {
+    int64_t v = index;
+    Value left;
+    if (columns) {
+      // Columns of this vector that exist: between 0 and all.
+      Value used = f.sub(columns, f.index(v * lanes));
+      used = arith::MaxSIOp::create(f.b, f.loc, used, f.index(0));
+      left = f.minimum(used, f.index(lanes));
+    }
+    SmallVector<Value> arguments = {sum};
+    for (auto [e, buffer] : llvm::enumerate(extras)) {
+      unsigned a = 2 + e;
+      Value place = at(a, rowNumber, firstPanel, v);
+      if (plan.getSteps()[a] == 0)
+        arguments.push_back(f.load(buffer, place));
+      else if (plan.getSteps()[a] == 1)
+        arguments.push_back(left ? f.loadFirst(buffer, place, left, lanes)
+                                 : f.load(buffer, place, lanes));
+      else
+        arguments.push_back(
+            strided(buffer, place, accesses[a].strides[column], left));
+    }
+    SmallVector<Value> values = epilogue.write(op.getEpilogue(), arguments);
+    for (auto [i, buffer] : llvm::enumerate(results)) {
+      unsigned a = 2 + extras.size() + i;
+      Value place = at(a, rowNumber, firstPanel, v);
+      Value value = epilogue.widen(values[i]);
+      if (left)
+        f.storeFirst(buffer, value, place, left);
+      else
+        f.store(buffer, value, place);
+    }
+  }
+}
+
 void MatmulEmitter::registerTile(Value r0, int64_t count, Value firstPanel,
                                  int64_t panels, Value columns) {
   int64_t vectors = panels * kern::kBlock / lanes;
   SmallVector<Value> sums = sumsOf(r0, count, firstPanel, vectors);
-  epilogue.width = lanes;
-  for (int64_t r = 0; r < count; ++r) {
-    Value rowNumber = f.add(r0, f.index(r));
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value left;
-      if (columns) {
-        // Columns of this vector that exist: between 0 and all.
-        Value used = f.sub(columns, f.index(v * lanes));
-        used = arith::MaxSIOp::create(f.b, f.loc, used, f.index(0));
-        left = f.minimum(used, f.index(lanes));
-      }
-      SmallVector<Value> arguments = {sums[r * vectors + v]};
-      for (auto [e, buffer] : llvm::enumerate(extras)) {
-        unsigned a = 2 + e;
-        Value place = at(a, rowNumber, firstPanel, v);
-        if (plan.getSteps()[a] == 0)
-          arguments.push_back(f.load(buffer, place));
-        else if (plan.getSteps()[a] == 1)
-          arguments.push_back(left ? f.loadFirst(buffer, place, left, lanes)
-                                   : f.load(buffer, place, lanes));
-        else
-          arguments.push_back(
-              strided(buffer, place, accesses[a].strides[column], left));
-      }
-      SmallVector<Value> values = epilogue.write(op.getEpilogue(), arguments);
-      for (auto [i, buffer] : llvm::enumerate(results)) {
-        unsigned a = 2 + extras.size() + i;
-        Value place = at(a, rowNumber, firstPanel, v);
-        Value value = epilogue.widen(values[i]);
-        if (left)
-          f.storeFirst(buffer, value, place, left);
-        else
-          f.store(buffer, value, place);
-      }
-    }
-  }
+  epilogue.forEachRow(op.getEpilogue(), count, sums,
+                      [&](Value r, ValueRange row) {
+                        finishRow(f.add(r0, r), firstPanel, row, columns);
+                      });
 }
 
 void MatmulEmitter::cutTile(Value r0, int64_t count, Value firstPanel,
@@ -287,14 +296,15 @@ void MatmulEmitter::cutTile(Value r0, int64_t count, Value firstPanel,
   while (wide > 1 && tallest(wide) < count)
     wide /= 2;
   int64_t parts = llvm::divideCeil(count, std::max<int64_t>(tallest(wide), 1));
-  for (int64_t p = 0; p < panels; p += wide)
-    for (int64_t part = 0, r = 0; part < parts; ++part) {
-      int64_t rowsNow = llvm::divideCeil(count - r, parts - part);
-      registerTile(f.add(r0, f.index(r)), rowsNow,
-                   f.add(firstPanel, f.index(p)), std::min(wide, panels - p),
-                   columns);
-      r += rowsNow;
-    }
+  SmallVector<int64_t> heights = {(int64_t)llvm::divideCeil(count, parts)};
+  if (int64_t rest = count % heights[0])
+    heights.push_back(rest);
+  f.loop(f.index(0), f.index(panels), wide, {}, [&](Value p, ValueRange) {
+    f.ladder(f.index(0), f.index(count), heights, [&](Value r, int64_t tall) {
+      registerTile(f.add(r0, r), tall, f.add(firstPanel, p), wide, columns);
+    });
+    return SmallVector<Value>{};
+  });
 }
 
 void MatmulEmitter::rowsOf(Value from, Value to, Value firstPanel,

@@ -179,30 +179,29 @@ void QuantMatmulEmitter::placePanels(Value firstPanel, int64_t panels) {
   aheadEnd = f.sub(size, f.sub(distance, f.mul(whole, size)));
 }
 
-/// The left sides of `count` rows from r0 on, and the rows' coordinates.
-SmallVector<QuantMatmulEmitter::Values>
-QuantMatmulEmitter::placeRows(Value r0) {
+/// The coordinates of a row: its number is divided over the row loops.
+QuantMatmulEmitter::Values QuantMatmulEmitter::coordinatesOf(Value number) {
+  Values at(plan.getRows());
+  for (unsigned d = plan.getRows() - 1; d > 0; --d) {
+    at[d] = arith::RemUIOp::create(f.b, f.loc, number, sizes[row + d]);
+    number = arith::DivUIOp::create(f.b, f.loc, number, sizes[row + d]);
+  }
+  at[0] = number;
+  return at;
+}
+
+/// The left sides of `count` rows from r0 on.
+void QuantMatmulEmitter::placeRows(Value r0) {
   rowBase.clear();
   fixedBase.clear();
-  SmallVector<Values> rowAt;
   for (int64_t r = 0; r < count; ++r) {
-    // A row's number is divided over the row loops.
-    Value number = f.add(r0, f.index(r));
-    Values at(plan.getRows());
-    for (unsigned d = plan.getRows() - 1; d > 0; --d) {
-      at[d] = arith::RemUIOp::create(f.b, f.loc, number, sizes[row + d]);
-      number = arith::DivUIOp::create(f.b, f.loc, number, sizes[row + d]);
-    }
-    at[0] = number;
-    Value base = bases[0];
-    for (auto [d, i] : llvm::enumerate(at))
+    Value number = f.add(r0, f.index(r)), base = bases[0];
+    for (auto [d, i] : llvm::enumerate(coordinatesOf(number)))
       base = f.add(base, f.mul(i, accesses[0].strides[row + d]));
     rowBase.push_back(base);
     if (fixed)
-      fixedBase.push_back(f.mul(f.add(r0, f.index(r)), fixedRow));
-    rowAt.push_back(at);
+      fixedBase.push_back(f.mul(number, fixedRow));
   }
-  return rowAt;
 }
 
 void QuantMatmulEmitter::registerTile(Value r0, int64_t rowsNow,
@@ -211,20 +210,21 @@ void QuantMatmulEmitter::registerTile(Value r0, int64_t rowsNow,
   count = rowsNow;
   vectors = panels * perPanel;
   placePanels(firstPanel, panels);
-  SmallVector<Values> rowAt = placeRows(r0);
+  placeRows(r0);
   Values sums =
       TypeSwitch<Attribute, Values>(type.getEncoding())
           .Case<pack::IntAttr>([&](auto e) { return sumInt(e); })
           .Case<pack::TwoFourAttr>([&](auto e) { return sumTwoFour(e); })
           .Default([&](Attribute) { return sumHalf(); });
-  finishTile(firstPanel, rowAt, sums, columns);
+  finishTile(firstPanel, r0, sums, columns);
 }
 
 /// The epilogue on the sums, and stores of the first `columns` (null: all).
-void QuantMatmulEmitter::finishTile(Value firstPanel, ArrayRef<Values> rowAt,
+void QuantMatmulEmitter::finishTile(Value firstPanel, Value r0,
                                     ArrayRef<Value> sums, Value columns) {
   epilogue.width = lanes;
-  for (int64_t r = 0; r < count; ++r)
+  auto finishRow = [&](Value r, ValueRange ofRow) {
+    Values rowAt = coordinatesOf(f.add(r0, r));
     for (int64_t v = 0; v < vectors; ++v) {
       Value left;
       if (columns) {
@@ -235,14 +235,14 @@ void QuantMatmulEmitter::finishTile(Value firstPanel, ArrayRef<Values> rowAt,
       // Element (row, first column of the vector) of an extra or result.
       auto place = [&](unsigned a) {
         Value at = bases[a];
-        for (auto [d, i] : llvm::enumerate(rowAt[r]))
+        for (auto [d, i] : llvm::enumerate(rowAt))
           at = f.add(at, f.mul(i, accesses[a].strides[row + d]));
         Value p = f.add(firstPanel, f.index(v / perPanel));
         at = f.add(at, f.mul(p, accesses[a].strides[panel]));
         return f.add(at, f.mul(f.index(v % perPanel * lanes),
                                accesses[a].strides[column]));
       };
-      Values arguments = {sums[r * vectors + v]};
+      Values arguments = {ofRow[v]};
       for (const auto &entry : llvm::enumerate(extras)) {
         size_t e = entry.index();
         const Buffer &buffer = entry.value();
@@ -283,6 +283,8 @@ void QuantMatmulEmitter::finishTile(Value firstPanel, ArrayRef<Values> rowAt,
           f.store(buffer, value, place(a));
       }
     }
+  };
+  epilogue.forEachRow(op.getEpilogue(), count, sums, finishRow);
 }
 
 /// Whole panels: one row reads several at once, more rows share what is

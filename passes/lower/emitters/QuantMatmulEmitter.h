@@ -23,7 +23,7 @@ private:
               int64_t panels, mlir::Value columns);
   void registerTile(mlir::Value r0, int64_t count, mlir::Value firstPanel,
                     int64_t panels, mlir::Value columns);
-  void finishTile(mlir::Value firstPanel, llvm::ArrayRef<Values> rowAt,
+  void finishTile(mlir::Value firstPanel, mlir::Value r0,
                   llvm::ArrayRef<mlir::Value> sums, mlir::Value columns);
 
   //===- Sums over k
@@ -144,7 +144,8 @@ private:
   Values floatZeros(pack::IntAttr encoding,
                     llvm::ArrayRef<mlir::Value> zeroPoints);
   void placePanels(mlir::Value firstPanel, int64_t panels);
-  llvm::SmallVector<Values> placeRows(mlir::Value r0);
+  Values coordinatesOf(mlir::Value number);
+  void placeRows(mlir::Value r0);
   mlir::Value lookup(mlir::Value dwords);
   static int64_t splitOf(int64_t bits) { return bits == 4 ? 20 : 16; }
   mlir::Value codeAt(mlir::Value dwords, mlir::Value high, int64_t low,
