@@ -48,6 +48,17 @@ TARGETS = {
 
 CORE_LIMIT = 16 << 10
 
+PRODUCT = """<ir_version: 10, opset_import: ["" : 21]>
+product (float[n, 24] x) => (float[n, 40] y)
+<int64[2] shape = {24, 40}> {
+  w = ConstantOfShape <value = float[1] {0.5}> (shape)
+  p = MatMul (x, w)
+  y = Tanh (p)
+}
+"""
+PRODUCT_LIMITS = {"x86_64-linux-gnu": 24 << 10, "aarch64-linux-gnu": 32 << 10,
+                  "thumbv7em-none-eabi": 96 << 10}
+
 
 def tool(name):
     found = shutil.which(f"{name}-22") or shutil.which(name)
@@ -106,6 +117,22 @@ def size_of_the_core(work):
         assert {"net_rt_init", "net_rt_run", "net_rt_dispatch",
                 "net_rt_cpu_missing"} <= {name for _, name in rows}
         assert 0 < total <= CORE_LIMIT, f"{target}: {total} bytes"
+
+
+def size_of_a_product(work):
+    """a product's kernel with a long epilogue is tens of kilobytes at most"""
+    with open(f"{work}/product.onnxtxt", "w") as file:
+        file.write(PRODUCT)
+    for target, limit in PRODUCT_LIMITS.items():
+        output = f"{work}/{target}.o"
+        call([TENONC, "compile", f"{work}/product.onnxtxt", "--prefix=net",
+              "-o", output, "--emit=obj", f"--target={target}",
+              "--dim=n=1..9",
+              *["--mcpu=x86-64-v4"] * target.startswith("x86")])
+        sizes = [size for _, _, size, name in symbols(output)
+                 if name.startswith("net_matmul_")]
+        print(f"  {target}: {sizes} bytes")
+        assert sizes and max(sizes) <= limit, f"{target}: {sizes}"
 
 
 def headers(work):
@@ -198,5 +225,5 @@ def thumb_computes_the_same(work):
 
 
 if __name__ == "__main__":
-    sys.exit(run_all((undefined_symbols, size_of_the_core, headers,
-                      thumb_computes_the_same)))
+    sys.exit(run_all((undefined_symbols, size_of_the_core, size_of_a_product,
+                      headers, thumb_computes_the_same)))
