@@ -204,6 +204,8 @@ bool Compilation::import() {
   import.note = [&](const std::string &text) {
     diagnostics.add(Message::Note, text);
   };
+  JitEvaluator evaluator;
+  import.evaluator = &evaluator;
   if (Error error = fillImportOptions(options, *result->model, import))
     return refuse(std::move(error));
   module = onnx::importModel(*result->context, *result->model, import);

@@ -175,6 +175,8 @@ const IntTensor *GraphImporter::demandInts(NodeContext &node,
   Value value = lookup(name, node.loc);
   if (!isSmallInteger(value))
     return nullptr;
+  if (demandConstant(name))
+    return lookupInts(name);
   range.hi = std::max(range.lo, std::min(range.hi, mostSelected(name)));
   std::optional<IntTensor> contents = readElements(node, name, value, range);
   if (!contents)

@@ -33,6 +33,9 @@ public:
   /// The value of an integer tensor of one element, if it is known.
   std::optional<DimExpr> lookupInt(const std::string &name);
   const TensorData *lookupConstant(const std::string &name);
+  /// As lookupConstant; a few numbers that the model computes from constants
+  /// alone are computed here and now.
+  const TensorData *demandConstant(const std::string &name);
 
   void define(const std::string &name, mlir::Value value) {
     values[name] = value;

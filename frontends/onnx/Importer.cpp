@@ -454,6 +454,7 @@ const TranslatorTable &onnx::translators() {
     addQuantTranslators(t);
     addLowBitTranslators(t);
     addLoopTranslators(t);
+    addIfTranslators(t);
     addRnnTranslators(t);
     addChoiceTranslators(t);
     addSamplingTranslators(t);

@@ -6,6 +6,7 @@
 #include "frontends/onnx/Model.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "passes/analysis/Evaluator.h"
 
 namespace tenon::onnx {
 
@@ -28,6 +29,9 @@ struct ImportOptions {
   std::map<std::string, std::vector<DimSpec>> shapes;
   /// Inputs bound to a constant: their bytes, in the input's element type.
   std::map<std::string, std::vector<char>> values;
+  /// Runs what a model computes from constants alone, where sizes depend on it;
+  /// null: such sizes are known only at run time.
+  analysis::Evaluator *evaluator = nullptr;
   /// Told about decisions the user may want to know.
   std::function<void(const std::string &)> note;
 };

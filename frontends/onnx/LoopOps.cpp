@@ -1,12 +1,9 @@
-// Scan, Loop and If: bodies with names of their own.
+// Scan and Loop: bodies with names of their own.
 //
 //   Loop(trip, true, v0...)   scan.scan over trip; the iteration's number is a
 //                             known integer inside, so slices stay slices
 //   Loop with a condition     known only at run time, or a trip count: a
 //                             conditional scan
-//   If                        a conditional scan of one iteration per branch;
-//                             a branch that cannot be compiled for the sizes
-//                             given is a status if a run takes it
 #include "frontends/onnx/Recurrence.h"
 
 using namespace mlir;
@@ -459,121 +456,7 @@ static LogicalResult translateLoop(NodeContext &node) {
   return LoopTranslator(node).run();
 }
 
-//===- If ------------------------------------------------------------------===//
-
-/// One branch as a scan of at most one iteration, over `results` if there are
-/// any.
-static LogicalResult importBranch(NodeContext &node, const Graph &branch,
-                                  Value asked, SmallVector<Value> &results,
-                                  bool &disagree) {
-  bool isFirst = results.empty();
-  auto build = [&](const DimExpr &, ValueRange carried,
-                   ScanStep &step) -> LogicalResult {
-    GraphImporter::Scope scope(node.importer);
-    if (failed(node.importer.importNodes(branch)))
-      return failure();
-    step.next.push_back(carried[0]);
-    for (auto [i, info] : llvm::enumerate(branch.outputs)) {
-      Value v = node.importer.lookup(info.name, node.loc);
-      if (!v)
-        return node.error() << "a branch does not compute '" << info.name
-                            << "'";
-      Dims sizes = node.dimsOf(v);
-      ScanStep::Output output{v, {}, sizes, Dims(sizes.size(), DimExpr(0))};
-      if (!isFirst) {
-        output.dest = results[i];
-        disagree = sizes != node.dimsOf(results[i]) ||
-                   node.elementOf(v) != node.elementOf(results[i]);
-        if (disagree)
-          return node.error()
-                 << "its branches give " << dimsToString(sizes) << " and "
-                 << dimsToString(node.dimsOf(results[i])) << " for output " << i
-                 << "; with a condition known only at run time they must agree";
-      }
-      step.outputs.push_back(output);
-    }
-    return success();
-  };
-  auto made = buildScan(node, 1, {asked}, build, /*conditional=*/true);
-  if (failed(made))
-    return failure();
-  results.assign(made->begin() + 1, made->end());
-  return success();
-}
-
-/// The first error, with the node it is at.
-static std::string firstOf(ArrayRef<Diagnostic> errors) {
-  const Diagnostic &first = errors.front();
-  std::string text = first.str();
-  auto name = first.getLocation()->findInstanceOf<NameLoc>();
-  if (!name || StringRef(text).starts_with("node '"))
-    return text;
-  // What an operation of nn says begins with 'nn.conv' op.
-  StringRef message = StringRef(text).split("' op ").second;
-  return ("node '" + name.getName().strref() +
-          "': " + (message.empty() ? StringRef(text) : message))
-      .str();
-}
-
-/// A run may not take a branch of which `why` says why it was refused.
-static LogicalResult refuseBranch(NodeContext &node, StringRef branch,
-                                  Value condition, ArrayRef<Diagnostic> why) {
-  std::string text =
-      "its " + branch.str() + " is not compiled: " + firstOf(why);
-  if (const auto &note = node.importer.options.note)
-    note("node '" + node.node.name + "' (If): " + text +
-         "; a run that takes it ends with a status");
-  Location loc = NameLoc::get(
-      node.builder.getStringAttr(node.node.name + " (" + text + ")"));
-  return node.importer.checkSize(node, condition, node.node.name + ".taken",
-                                 branch == "else_branch" ? 1 : 0, loc);
-}
-
-/// A condition known only at run time: the branches are scans of at most one
-/// iteration, the second of which writes over the results of the first.
-static LogicalResult translateIf(NodeContext &node) {
-  Value condition = node.in(0);
-  const Graph *otherwise = node.node.getGraph("else_branch");
-  const Graph *then = node.node.getGraph("then_branch");
-  if (!condition)
-    return failure();
-  if (!otherwise || !then)
-    return node.error() << "expected two branches";
-  if (otherwise->outputs.size() != then->outputs.size())
-    return node.error() << "expected branches with equal outputs";
-  condition = node.reshape(condition, {});
-  Value opposite = node.make<nn::NotOp>(node.builder.getI1Type(), condition);
-
-  SmallVector<Value> results;
-  std::vector<Diagnostic> held[2];
-  bool ok[2] = {}, disagree = false;
-  for (auto [i, branch, asked] : {std::tuple(0, otherwise, opposite),
-                                  std::tuple(1, then, condition)})
-    ok[i] = succeeded(node.importer.attempt(held[i], [&, b = branch, a = asked] {
-      return importBranch(node, *b, a, results, disagree);
-    }));
-  // Of those that could be compiled alone nobody knows which is meant.
-  bool refused = (!ok[0] && !ok[1]) || disagree;
-  for (int i : {0, 1})
-    refused |= !ok[i] && held[i].empty();
-  if (refused) {
-    for (int i : {0, 1})
-      if (!ok[i])
-        node.importer.report(held[i]);
-    return failure();
-  }
-  for (auto [i, name] :
-       {std::pair(0, "else_branch"), std::pair(1, "then_branch")})
-    if (!ok[i] && failed(refuseBranch(node, name, condition, held[i])))
-      return failure();
-  for (auto [i, result] : llvm::enumerate(results))
-    if (failed(node.yield(result, i)))
-      return failure();
-  return success();
-}
-
 void onnx::addLoopTranslators(TranslatorTable &t) {
   t["Scan"] = translateScan;
   t["Loop"] = translateLoop;
-  t["If"] = translateIf;
 }

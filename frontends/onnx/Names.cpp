@@ -68,6 +68,62 @@ const TensorData *GraphImporter::lookupConstant(const std::string &name) {
   return it == constants.end() ? nullptr : it->second;
 }
 
+/// The type of numbers that decide sizes.
+static std::optional<DataType> numberType(Type element) {
+  if (element.isF32())
+    return DataType::Float;
+  if (element.isF64())
+    return DataType::Double;
+  if (element.isInteger(32))
+    return element.isUnsignedInteger() ? DataType::Uint32 : DataType::Int32;
+  if (element.isInteger(64))
+    return element.isUnsignedInteger() ? DataType::Uint64 : DataType::Int64;
+  return std::nullopt;
+}
+
+/// The operations that `v` depends on, in order; false if one of them is not
+/// evaluable or there are too many.
+static bool gatherOperations(Value v, llvm::SetVector<Operation *> &order,
+                             unsigned depth = 0) {
+  constexpr size_t most = 1000;
+  Operation *op = v.getDefiningOp();
+  if (!op || order.size() > most || depth > most)
+    return false;
+  if (isa<pack::ConstantOp>(op) || order.contains(op))
+    return true;
+  if (!analysis::isEvaluable(op))
+    return false;
+  for (Value operand : op->getOperands())
+    if (!gatherOperations(operand, order, depth + 1))
+      return false;
+  order.insert(op);
+  return true;
+}
+
+const TensorData *GraphImporter::demandConstant(const std::string &name) {
+  constexpr int64_t few = 16;
+  const TensorData *constant = lookupConstant(name);
+  auto it = values.find(name);
+  if (constant || !options.evaluator || it == values.end())
+    return constant;
+  Value value = it->second;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  std::optional<DataType> number =
+      type ? numberType(type.getElementType()) : std::nullopt;
+  llvm::SetVector<Operation *> operations;
+  if (!number || !type.hasStaticShape() || type.getNumElements() > few ||
+      !gatherOperations(value, operations) || operations.empty())
+    return nullptr;
+  auto bytes = analysis::evaluateOperations(*options.evaluator, value.getLoc(),
+                                            operations.getArrayRef(), value);
+  if (!bytes) {
+    llvm::consumeError(bytes.takeError());
+    return nullptr; // then it is computed when the model runs
+  }
+  defineConstant(name, *number, type.getShape().vec(), std::move((*bytes)[0]));
+  return lookupConstant(name);
+}
+
 /// Element i of little-endian integers of a type.
 static int64_t readInteger(ArrayRef<char> bytes, size_t i, DataType type) {
   auto at = [&](auto value) {

@@ -30,6 +30,8 @@ std::optional<DimExpr> NodeContext::oneInt(size_t i) {
 }
 
 const IntTensor *NodeContext::requireInts(size_t i, StringRef name) {
+  if (has(i))
+    importer.demandConstant(node.inputs[i]);
   const IntTensor *contents = ints(i);
   if (!contents)
     error() << "the operand '" << name
@@ -48,7 +50,7 @@ std::optional<ArrayRef<char>> NodeContext::constantBytes(size_t i) {
 
 std::optional<std::vector<double>> NodeContext::constantFloats(size_t i) {
   const TensorData *tensor =
-      has(i) ? importer.lookupConstant(node.inputs[i]) : nullptr;
+      has(i) ? importer.demandConstant(node.inputs[i]) : nullptr;
   if (!tensor)
     return std::nullopt;
   auto type = dyn_cast_or_null<FloatType>(

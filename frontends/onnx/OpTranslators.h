@@ -146,6 +146,7 @@ void addLowBitTranslators(TranslatorTable &table);
 void addQOperatorTranslators(TranslatorTable &table);
 void addFusedTranslators(TranslatorTable &table);
 void addLoopTranslators(TranslatorTable &table);
+void addIfTranslators(TranslatorTable &table);
 void addRnnTranslators(TranslatorTable &table);
 void addChoiceTranslators(TranslatorTable &table);
 void addSamplingTranslators(TranslatorTable &table);

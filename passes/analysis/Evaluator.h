@@ -1,4 +1,4 @@
-// What a pass needs from the whole compiler: to run a program that has no
+// What a stage needs from the whole compiler: to run a program that has no
 // inputs. compiler/ supplies it; where there is none, nothing is folded.
 #ifndef TENON_PASSES_ANALYSIS_EVALUATOR_H
 #define TENON_PASSES_ANALYSIS_EVALUATOR_H
@@ -19,6 +19,17 @@ public:
   virtual llvm::Expected<std::vector<std::vector<char>>>
   evaluate(mlir::ModuleOp module) = 0;
 };
+
+/// Whether an operation gives one tensor of static sizes that depends on
+/// nothing but its operands.
+bool isEvaluable(mlir::Operation *op);
+
+/// The values of `wanted`, which these operations give. They are in order, all
+/// evaluable, and read one another and pack.constants only.
+llvm::Expected<std::vector<std::vector<char>>>
+evaluateOperations(Evaluator &evaluator, mlir::Location loc,
+                   llvm::ArrayRef<mlir::Operation *> operations,
+                   llvm::ArrayRef<mlir::Value> wanted);
 
 } // namespace tenon::analysis
 

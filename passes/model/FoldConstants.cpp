@@ -4,7 +4,6 @@
 //   %s = nn.mul %t, %scale    ->    %s = pack.constant(...)
 //   %y = nn.matmul %x, %s           %y = nn.matmul %x, %s
 #include "passes/model/Passes.h"
-#include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 
 namespace tenon::model {
@@ -88,21 +87,9 @@ static bool makesWeights(Operation *op) {
 }
 
 bool Folder::isWorthFolding(Operation *op) {
-  if (!isa<nn::DimsOpInterface>(op) || op->getNumRegions() ||
-      op->getNumResults() != 1 || !isPure(op))
+  if (!analysis::isEvaluable(op))
     return false;
-  auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!type || !type.hasStaticShape() || type.getEncoding() ||
-      type.getNumElements() == 0)
-    return false;
-  if (isa<pack::PackDialect>(op->getDialect()))
-    return false;
-  // Places and contents may follow from symbols where the sizes do not.
-  for (NamedAttribute attr : op->getAttrs())
-    if (auto dims = dyn_cast<nn::DimsAttr>(attr.getValue()))
-      if (!llvm::all_of(dims.getExprs(),
-                        [](const DimExpr &e) { return e.isConstant(); }))
-        return false;
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
   uint64_t operandBytes = 0;
   for (Value operand : op->getOperands()) {
     if (!isConstant(operand))
@@ -173,27 +160,8 @@ LogicalResult Folder::evaluate(ArrayRef<Operation *> gathered) {
       frontier.push_back(op->getResult(0));
   if (frontier.empty())
     return success();
-  b.clearInsertionPoint();
-  OwningOpRef<ModuleOp> module = ModuleOp::create(b, program.getLoc());
-  b.setInsertionPointToEnd(module->getBody());
-  auto main = func::FuncOp::create(
-      b, program.getLoc(), "main",
-      b.getFunctionType({}, TypeRange(ValueRange(frontier))));
-  b.setInsertionPointToStart(main.addEntryBlock());
-  IRMapping mapping;
-  for (Operation *op : gathered) {
-    for (Value operand : op->getOperands())
-      if (auto constant = operand.getDefiningOp<pack::ConstantOp>())
-        if (!mapping.contains(operand))
-          b.clone(*constant, mapping);
-    b.clone(*op, mapping);
-  }
-  SmallVector<Value> results;
-  for (Value v : frontier)
-    results.push_back(mapping.lookup(v));
-  func::ReturnOp::create(b, program.getLoc(), results);
-
-  auto bytes = evaluator->evaluate(*module);
+  auto bytes = analysis::evaluateOperations(*evaluator, program.getLoc(),
+                                            gathered, frontier);
   if (!bytes)
     return program.emitError("constants cannot be folded: ")
            << llvm::toString(bytes.takeError());

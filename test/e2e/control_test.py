@@ -51,6 +51,34 @@ g (bool c, float[3,8] x) => (float[3,4] y, float[3,8] z) <float[8,4] w = {%s}> {
     }>
 }""" % ",".join(f"{v:.3f}" for v in floats(32)), *TWO_WAYS)
 
+ROWS = np.float32([[1, 0], [0, 0], [-2, 3], [0, 4]])
+
+case("branches of different sizes", """
+g (bool c, bool d, float[4,2] x) => (float[n,2] y, float[k] z, float[p,q] w) {
+  y, z = If (c) <
+    then_branch = t () => (float[0,2] y1, float[2] z1) {
+      y1 = Constant <value = float[0,2] {}> ()
+      z1 = ReduceSum <keepdims = 0> (x, axis)
+    },
+    else_branch = e () => (float[m,2] y2, float[r] z2) {
+      total = ReduceSumSquare <keepdims = 0> (x, last)
+      none = Constant <value_float = 0.0> ()
+      some = Greater (total, none)
+      y2 = Compress <axis = 0> (x, some)
+      flat = Constant <value_ints = [-1]> ()
+      z2 = Reshape (y2, flat)
+    }>
+  w = If (d) <
+    then_branch = tw () => (float[1,8] w1) {
+      line = Constant <value_ints = [1, 8]> ()
+      w1 = Reshape (x, line)
+    },
+    else_branch = ew () => (float[4,2] w2) { w2 = Exp (x) }>
+}""".replace("{\n  y, z", """<int64[1] axis = {0}, int64[1] last = {1}> {
+  y, z""", 1), *[{"c": scalar(c, bool), "d": scalar(d, bool), "x": x}
+                 for c in (True, False) for d in (True, False)
+                 for x in (ROWS, np.zeros((4, 2), np.float32))])
+
 case("branches in branches", """
 g (bool c, bool d, float[3,8] x) => (float[3,8] y) {
   y = If (c) <
