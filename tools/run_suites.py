@@ -25,7 +25,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   control      test/e2e/control_test.py (branches and loops, run-time conditions)
   contrib      test/e2e/contrib_test.py (operators of onnxruntime)
   sizes        test/e2e/sizes_test.py (sizes that the data decide, bounds)
-  pools        test/e2e/pools_test.py (windows, strides, pads, ceil_mode)
+  pools        test/e2e/pools_test.py (windows, strides, ceil_mode; groups)
   types        test/e2e/types_test.py (types of 16 bits on every level)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)

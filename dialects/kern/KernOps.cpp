@@ -484,12 +484,10 @@ MatmulNest kern::loopNestOf(MatmulOp op, const nn::DimAnalysis &dims) {
     }
     rhs.strides[panel] = stride;
     rhs.strides[column] = 1;
-    // Matrices of a stack follow one another: a dense matrix has k * n
-    // elements, a stored one whole panels.
-    DimExpr dense = product(ArrayRef(type.getShape()).take_back(2).empty()
-                                ? Dims()
-                                : Dims{type.getShape()[type.getRank() - 2],
-                                       type.getShape()[type.getRank() - 1]});
+    // Matrices of a stack (groups of a convolution) follow one another: a
+    // dense matrix has k * n elements, a stored one whole panels.
+    DimExpr dense = op.getColumns().getExprs()[0] *
+                    product(ArrayRef(nest.sizes).drop_front(reduction));
     for (unsigned i = 0; i < op.rowLoop(); ++i)
       if (auto times = DimExpr::exactDiv(rhs.strides[i], dense))
         rhs.strides[i] = *times * nest.sizes[panel] * stride;

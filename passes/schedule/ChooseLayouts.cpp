@@ -9,6 +9,7 @@
 // zero weights that meet them later make them harmless.
 #include "passes/schedule/Passes.h"
 #include "mlir/IR/Iterators.h"
+#include <numeric>
 
 namespace tenon::schedule {
 #define GEN_PASS_DEF_CHOOSELAYOUTSPASS
@@ -66,6 +67,7 @@ private:
     op->erase();
   }
   std::optional<std::vector<char>> bytesOf(Value v, uint64_t elements);
+  Value mergeGroups(Value weights, int64_t &group);
   Value constantToBlocks(Value v);
 
   func::FuncOp program;
@@ -133,6 +135,50 @@ bool Layouts::blockByteConv(nn::ConvOp conv) {
   return true;
 }
 
+/// Weights whose groups have whole blocks on both sides: neighbouring groups
+/// become one, with zeros between them (15 of 16 at most) and behind the last,
+/// and `group` the number of those left. Where blocks would be left over, a few
+/// groups become one convolution, and null stands for many.
+Value Layouts::mergeGroups(Value weights, int64_t &group) {
+  Dims w = dims.of(weights);
+  int64_t oc = w[0].constant(), inner = w[1].constant(), window = 1;
+  int64_t outer = oc / group;
+  auto toWhole = [](int64_t n) { return kBlock / std::gcd(kBlock, n); };
+  int64_t merged = std::lcm(toWhole(outer), toWhole(inner));
+  int64_t left = llvm::divideCeil(group, merged);
+  auto isWhole = [&](int64_t each) {
+    return left * merged * each == (int64_t)llvm::alignTo(group * each, kBlock);
+  };
+  if (!isWhole(outer) || !isWhole(inner)) {
+    constexpr int64_t few = 32;
+    if (group > few)
+      return {};
+    merged = group;
+    left = 1;
+  }
+  group = left;
+  if (merged == 1)
+    return weights;
+  SmallVector<int64_t> shape = {group * merged * outer, inner * merged};
+  for (const DimExpr &d : ArrayRef(w).drop_front(2)) {
+    window *= d.constant();
+    shape.push_back(d.constant());
+  }
+  int64_t row = inner * window * sizeof(float); // of one result channel
+  std::optional<std::vector<char>> bytes = bytesOf(weights, oc * inner * window);
+  if (!bytes)
+    return {};
+  std::vector<char> all(shape[0] * merged * row, 0);
+  for (int64_t o = 0; o < oc; ++o)
+    std::memcpy(&all[(o * merged + o / outer % merged) * row],
+                &(*bytes)[o * row], row);
+  Value made = pack::makeConstant(
+      b, weights.getLoc(), RankedTensorType::get(shape, b.getF32Type()),
+      std::move(all));
+  dims.set(made, Dims(shape.begin(), shape.end()));
+  return made;
+}
+
 bool Layouts::blockConv(nn::ConvOp conv) {
   Value weights = conv.getWeights();
   Dims w = dims.of(weights), x = dims.of(conv.getInput());
@@ -142,9 +188,13 @@ bool Layouts::blockConv(nn::ConvOp conv) {
     return false;
   int64_t oc = w[0].constant(), ic = x[1].constant(), group = conv.getGroup();
   bool depthwise = group == ic && group == oc && group > 1;
-  if (group != 1 && !depthwise)
-    return false;
   b.setInsertionPoint(conv);
+  if (group != 1 && !depthwise) {
+    weights = mergeGroups(weights, group);
+    if (!weights)
+      return false;
+    w = dims.of(weights);
+  }
   int64_t padded = (oc + kBlock - 1) / kBlock * kBlock;
   Value bias = conv.getBias();
   if (bias && padded != oc) {
@@ -205,8 +255,8 @@ bool Layouts::blockConv(nn::ConvOp conv) {
   auto made = nn::ConvOp::create(
       b, conv.getLoc(), RankedTensorType::get({}, b.getF32Type()), input,
       encoded, bias, conv.getStridesAttr(), conv.getDilationsAttr(),
-      conv.getLowAttr(), conv.getHighAttr(), conv.getGroupAttr(),
-      b.getUnitAttr());
+      conv.getLowAttr(), conv.getHighAttr(),
+      b.getI64IntegerAttr(group), b.getUnitAttr());
   if (failed(dims.infer(made)))
     return false;
   replace(conv, fromBlocks(conv.getLoc(), made, oc));

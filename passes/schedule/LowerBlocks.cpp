@@ -176,34 +176,45 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   bool bytes = !isa<FloatType>(k.elementOf(input));
   int64_t each = bytes ? 4 : 1;
   Value weights = bytes ? quadWeights(k, op.getWeights()) : op.getWeights();
-  // Loops (n, o..., panel, column, block, window..., channel); without blocks
-  // of the input (n, o..., panel, column, channel, window...).
+  // Loops (n, group, o..., panel, column, block, window..., channel); without
+  // blocks of the input (.., channel, window...), and one group has no loop.
+  int64_t groups = op.getGroup();
   auto d = [&](unsigned i) { return k.b.getAffineDimExpr(i); };
-  unsigned panel = 1 + spatial, column = panel + 1, reduction = panel + 2;
+  unsigned first = groups == 1 ? 1 : 2, panel = first + spatial,
+           column = panel + 1, reduction = panel + 2;
+  auto ofGroup = [&](AffineExpr e, const DimExpr &each) {
+    return groups == 1 ? e : d(1) * each.constant() + e;
+  };
+  DimExpr panels = DimExpr::floorDiv(y[1], groups);
+  DimExpr blocks = plain ? w[1] : DimExpr::floorDiv(x[1], groups);
   Dims sizes = {y[0]};
+  if (groups > 1)
+    sizes.push_back(groups);
   sizes.append(y.begin() + 2, y.begin() + 2 + spatial);
-  sizes.append({y[1], kern::kBlock, plain ? w[1] : x[1]});
+  sizes.append({panels, kern::kBlock, blocks});
   sizes.append(w.begin() + 2, w.end());
   if (!plain)
     sizes.push_back(kern::kBlock / each);
   unsigned loops = sizes.size();
-  SmallVector<AffineExpr> left = {d(0), d(reduction)};
+  SmallVector<AffineExpr> left = {d(0), ofGroup(d(reduction), blocks)};
   for (unsigned i = 0; i < spatial; ++i)
-    left.push_back(d(1 + i) * op.getStrides()[i] +
+    left.push_back(d(first + i) * op.getStrides()[i] +
                    d(reduction + 1 + i) * op.getDilations()[i]);
   if (!plain)
     left.push_back(d(loops - 1) * each);
   // The encoding says where float weights lie.
   SmallVector<AffineExpr> right(w.size(), k.b.getAffineConstantExpr(0));
+  right[0] = ofGroup(right[0], panels * DimExpr(kern::kBlock));
   if (bytes) {
     right = {d(panel)};
     for (unsigned i = reduction; i < loops; ++i)
       right.push_back(d(i));
     right.push_back(d(column) * each);
   }
-  SmallVector<AffineExpr> result = {d(0), d(panel)};
+  AffineExpr resultBlock = ofGroup(d(panel), panels);
+  SmallVector<AffineExpr> result = {d(0), resultBlock};
   for (unsigned i = 0; i < spatial; ++i)
-    result.push_back(d(1 + i));
+    result.push_back(d(first + i));
   result.push_back(d(column));
   SmallVector<Value> extras;
   SmallVector<AffineMap> maps = {AffineMap::get(loops, 0, left, context),
@@ -211,7 +222,7 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   if (op.getBias()) {
     extras.push_back(op.getBias());
     maps.push_back(AffineMap::get(reduction, 0,
-                                  {d(panel) * kern::kBlock + d(column)}, context));
+                                  {resultBlock * kern::kBlock + d(column)}, context));
   }
   maps.push_back(AffineMap::get(reduction, 0, result, context));
   Type element = k.elementOf(op.getResult());
@@ -220,7 +231,7 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
       ValueRange{}, nn::DimsAttr::get(context, sizes),
       k.b.getI64IntegerAttr(spatial),
       k.b.getI64IntegerAttr(loops - reduction),
-      nn::DimsAttr::get(context, Dims{y[1] * DimExpr(kern::kBlock)}),
+      nn::DimsAttr::get(context, Dims{panels * DimExpr(kern::kBlock)}),
       nn::DimsAttr::get(context, Dims()), k.b.getAffineMapArrayAttr(maps),
       k.b.getArrayAttr({nn::DimsAttr::get(context, y)}), nullptr, nullptr);
   OpBuilder::InsertionGuard guard(k.b);

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Pools of drawn windows against onnxruntime, sizes of the results too.
+"""Pools of drawn windows and convolutions in groups against onnxruntime.
 
 usage: pools_test.py [--build DIR]
 
 Windows, strides beyond them, pads and ceil_mode decide how many windows there
-are; onnxruntime counts alike in all opsets, while ONNX changed its rule.
+are; onnxruntime counts alike in all opsets, while ONNX changed its rule. Groups
+are computed in blocks of 16 channels, whatever number each has.
 """
 import random
 import sys
@@ -12,7 +13,7 @@ from functools import partial
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from support import compare_with_onnxruntime, run_cases
 
@@ -63,7 +64,42 @@ def check(op, opset, work):
         compare_with_onnxruntime(path, inputs, f"{work}/{size}", *options)
 
 
+# Channels of a group in and out, groups: whole blocks, blocks of several groups,
+# a last block that is not full, few groups that fill no blocks, one channel.
+GROUPS = ((16, 32, 3), (4, 4, 32), (8, 8, 13), (2, 4, 8), (24, 24, 3),
+          (3, 5, 2), (1, 2, 16))
+
+
+def check_groups(work):
+    rng = np.random.default_rng(5)
+
+    def integers(*shape):  # whose sums are exact
+        return rng.integers(-4, 5, shape).astype(np.float32)
+
+    for i, (inner, outer, groups) in enumerate(GROUPS):
+        spatial = 1 + i % 2
+        x = integers(1, inner * groups, *(9,) * spatial)
+        weights = integers(outer * groups, inner, *(3,) * spatial)
+        nodes = [helper.make_node(
+            "Conv", ["x", "w", "b"], ["c"], group=groups, name="conv",
+            strides=[1 + i % 3 // 2] * spatial, pads=[1] * 2 * spatial),
+                 helper.make_node("Relu", ["c"], ["y"])]
+        graph = helper.make_graph(
+            nodes, "groups",
+            [helper.make_tensor_value_info("x", 1, x.shape)],
+            [helper.make_tensor_value_info("y", 1, [None] * (2 + spatial))],
+            [numpy_helper.from_array(weights, "w"),
+             numpy_helper.from_array(integers(outer * groups), "b")])
+        path = f"{work}/{i}.onnx"
+        onnx.save(helper.make_model(
+            graph, ir_version=8,
+            opset_imports=[helper.make_opsetid("", 17)]), path)
+        compare_with_onnxruntime(path, [{"x": x}], f"{work}/{i}")
+
+
 if __name__ == "__main__":
-    sys.exit(run_cases({f"{op} of opset {opset}": partial(check, op, opset)
-                        for op in ("MaxPool", "AveragePool", "LpPool")
-                        for opset in OPSETS}))
+    sys.exit(run_cases({
+        **{f"{op} of opset {opset}": partial(check, op, opset)
+           for op in ("MaxPool", "AveragePool", "LpPool")
+           for opset in OPSETS},
+        "convolutions in groups": check_groups}))

@@ -35,6 +35,16 @@ func.func @a_channel_per_group_is_on_vectors(%x: tensor<1x32x8x8xf32>) -> tensor
   return %a : tensor<1x32x8x8xf32>
 }
 
+// Groups of 8 channels: two and two become one, and the last has zeros beside.
+// CHECK-LABEL: func @small_groups_are_merged
+// CHECK:         nn.conv {{.*}}blocked{{.*}}group = 2 : i64{{.*}}tensor<32x16x1x1xf32, #pack.conv_panels<16>>) -> tensor<1x2x8x8x16xf32>
+// CHECK-NEXT:    nn.from_blocks {{.*}}channels = 24
+func.func @small_groups_are_merged(%x: tensor<1x24x8x8xf32>) -> tensor<1x24x8x8xf32> {
+  %w = pack.constant(dense<0.5> : tensor<24x8x1x1xf32>) : tensor<24x8x1x1xf32>
+  %a = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 3 : i64} : (tensor<1x24x8x8xf32>, tensor<24x8x1x1xf32>) -> tensor<1x24x8x8xf32>
+  return %a : tensor<1x24x8x8xf32>
+}
+
 // CHECK-LABEL: func @weights_known_late_stay
 // CHECK-NEXT:    nn.conv %arg0, %arg1
 // CHECK-NEXT:    return
