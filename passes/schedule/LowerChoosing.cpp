@@ -12,6 +12,55 @@ using Values = BodyBuilder::Values;
 using Int = BodyBuilder::Int;
 using Float = BodyBuilder::Float;
 
+//===- Heaps ---------------------------------------------------------------===//
+
+namespace {
+/// A heap of positions, the least of an order at its root.
+struct Heap {
+  BodyBuilder c;
+  llvm::function_ref<Value(Value slot)> kept;
+  llvm::function_ref<void(Value position, Value slot)> keep;
+  llvm::function_ref<Value(Value p, Value q)> isLess;
+
+  /// Moves what is in a slot down until no child is less.
+  void sift(Value from, Value size);
+  /// Orders slots 0 .. size.
+  void build(Value size);
+};
+} // namespace
+
+void Heap::sift(Value from, Value size) {
+  Value one = c.constant(1);
+  c.repeat({from}, [&](ValueRange carried) {
+    Value slot = carried[0], left = c.add(c.mul(slot, c.constant(2)), one);
+    return c.ifElse(
+        c.compare(Int::slt, left, size),
+        [&] {
+          Value right = c.min(c.add(left, one), c.sub(size, one));
+          Value p = kept(left), q = kept(right), mine = kept(slot);
+          Value leftIsLeast = isLess(p, q);
+          Value child = c.select(leftIsLeast, left, right);
+          Value least = c.select(leftIsLeast, p, q);
+          Value swaps = isLess(least, mine);
+          c.ifThen(swaps, [&] {
+            keep(least, slot);
+            keep(mine, child);
+          });
+          return Values{swaps, child};
+        },
+        [&] {
+          return Values{c.make<arith::ConstantOp>(c.b.getBoolAttr(false)), slot};
+        });
+  });
+}
+
+void Heap::build(Value size) {
+  Value half = c.make<arith::DivUIOp>(size, c.constant(2));
+  c.forEach(c.constant(0), half, [&](Value i) {
+    sift(c.sub(c.sub(half, c.constant(1)), i), size);
+  });
+}
+
 //===- Top k ---------------------------------------------------------------===//
 
 /// A heap of positions in the result, the worst kept one at its root: O(n log k)
@@ -62,46 +111,21 @@ static Value lowerTopK(KernBuilder &k, nn::TopKOp op) {
       }
       return c.orOf(more, c.andOf(equal, c.compare(Int::slt, p, q)));
     };
-    Value zero = c.constant(0), one = c.constant(1), two = c.constant(2);
-    // Moves the element of a slot down until no child is worse than it.
-    auto sift = [&](Value from, Value size) {
-      c.repeat({from}, [&](ValueRange carried) {
-        Value slot = carried[0], left = c.add(c.mul(slot, two), one);
-        return c.ifElse(
-            c.compare(Int::slt, left, size),
-            [&] {
-              Value right = c.min(c.add(left, one), c.sub(size, one));
-              Value p = kept(left), q = kept(right), mine = kept(slot);
-              Value leftWorse = better(q, p);
-              Value child = c.select(leftWorse, left, right);
-              Value worst = c.select(leftWorse, p, q);
-              Value swaps = better(mine, worst);
-              c.ifThen(swaps, [&] {
-                keep(worst, slot);
-                keep(mine, child);
-              });
-              return Values{swaps, child};
-            },
-            [&] {
-              return Values{c.make<arith::ConstantOp>(b.getBoolAttr(false)), slot};
-            });
-      });
-    };
+    Value zero = c.constant(0), one = c.constant(1);
+    auto isWorse = [&](Value p, Value q) { return better(q, p); };
+    Heap heap{c, kept, keep, isWorse};
     Value n = c.size(x[axis]), most = c.size(count);
     Value fits = c.compare(Int::sle, most, n);
     c.check(fits, TENON_SIZE_OUT_OF_BOUNDS);
     most = c.select(fits, most, zero);
     c.forEach(zero, most, [&](Value i) { keep(i, i); });
-    Value half = c.make<arith::DivUIOp>(most, two);
-    c.forEach(zero, half, [&](Value i) {
-      sift(c.sub(c.sub(half, one), i), most);
-    });
+    heap.build(most);
     Value some = c.compare(Int::sgt, most, zero);
     c.ifThen(some, [&] {
       c.forEach(most, n, [&](Value i) {
         c.ifThen(better(i, kept(zero)), [&] {
           keep(i, zero);
-          sift(zero, most);
+          heap.sift(zero, most);
         });
       });
       c.forEach(zero, c.sub(most, one), [&](Value i) {
@@ -109,7 +133,7 @@ static Value lowerTopK(KernBuilder &k, nn::TopKOp op) {
         Value worst = kept(zero), last = kept(end);
         keep(last, zero);
         keep(worst, end);
-        sift(zero, end);
+        heap.sift(zero, end);
       });
     });
   });
@@ -166,16 +190,25 @@ static Value areaOf(BodyBuilder c, const Box &box) {
 }
 
 /// Whether two boxes overlap by more than the threshold: intersection over
-/// union, without dividing by an empty union.
+/// union. Most pairs lie apart along x already.
 static Value overlaps(BodyBuilder c, const Box &p, const Box &q, Value threshold) {
   Value zero = c.like(threshold, 0);
-  Value h = c.subF(c.minF(p.y2, q.y2), c.maxF(p.y1, q.y1));
   Value w = c.subF(c.minF(p.x2, q.x2), c.maxF(p.x1, q.x1));
-  Value both = c.mulF(c.maxF(h, zero), c.maxF(w, zero));
-  Value either = c.subF(c.addF(areaOf(c, p), areaOf(c, q)), both);
-  return c.compareF(Float::OGT, c.divF(both, either), threshold);
+  return c.ifElse(
+      c.compareF(Float::OGT, w, zero),
+      [&] {
+        Value h = c.subF(c.minF(p.y2, q.y2), c.maxF(p.y1, q.y1));
+        Value both = c.mulF(c.maxF(h, zero), w);
+        Value either = c.subF(c.addF(areaOf(c, p), areaOf(c, q)), both);
+        return Values{c.compareF(Float::OGT, c.divF(both, either), threshold)};
+      },
+      [&] {
+        return Values{c.make<arith::ConstantOp>(c.b.getBoolAttr(false))};
+      })[0];
 }
 
+/// Of each class, boxes leave a heap from the best on, and stay if they overlap
+/// none that stayed before: those lie side by side.
 static Value lowerNonMaxSuppression(KernBuilder &k, nn::NonMaxSuppressionOp op) {
   Dims scores = k.of(op.getScores());
   DimExpr images = scores[0], classes = scores[1], n = scores[2];
@@ -185,9 +218,9 @@ static Value lowerNonMaxSuppression(KernBuilder &k, nn::NonMaxSuppressionOp op) 
   KernBuilder::SequenceSpec spec;
   spec.tables = {op.getBoxes(), op.getScores(), scalar(op.getLimit()),
                  scalar(op.getIouThreshold()), scalar(op.getScoreThreshold())};
-  // The second result says which boxes are still to be had.
-  spec.elements = {i64, k.b.getI1Type()};
-  spec.shapes = {k.of(op.getResult()), {n}};
+  // Also the heap, and the corners of the boxes that stayed.
+  spec.elements = {i64, i64, k.elementOf(op.getBoxes())};
+  spec.shapes = {k.of(op.getResult()), {n}, {n, 4}};
   return k.sequence(op.getLoc(), spec, [&](OpBuilder &b, Location loc,
                                            ValueRange a) {
     BodyBuilder c{b, loc};
@@ -199,41 +232,64 @@ static Value lowerNonMaxSuppression(KernBuilder &k, nn::NonMaxSuppressionOp op) 
     Value no = c.make<arith::ConstantOp>(b.getBoolAttr(false));
     bool centers = op.getCenters();
     auto number = [&](Value i) { return c.make<arith::IndexCastOp>(i64, i); };
+    auto kept = [&](Value slot) {
+      return c.make<arith::IndexCastOp>(b.getIndexType(), c.read(a[6], {slot}));
+    };
+    auto keep = [&](Value i, Value slot) { c.write(number(i), a[6], {slot}); };
     auto perClass = [&](Value image, Value kind, Value rows) {
-      c.forEach(zero, boxes, [&](Value i) {
-        Value passes = c.compareF(Float::OGT, c.read(a[1], {image, kind, i}), least);
-        c.write(passes, a[6], {i});
-      });
-      return c.repeat({rows, zero}, [&](ValueRange at) {
-        // The best that is left; the first of equals.
-        Values best = c.forEach(
-            zero, boxes, {none, c.like(least, 0)}, [&](Value i, ValueRange b) {
-              Value score = c.read(a[1], {image, kind, i});
-              Value wins = c.orOf(c.compare(Int::slt, b[0], zero),
-                                  c.compareF(Float::OGT, score, b[1]));
-              wins = c.andOf(wins, c.read(a[6], {i}));
-              return Values{c.select(wins, i, b[0]), c.select(wins, score, b[1])};
+      auto score = [&](Value i) { return c.read(a[1], {image, kind, i}); };
+      // The first of equals is the better one.
+      auto isBetter = [&](Value p, Value q) {
+        Value v = score(p), w = score(q);
+        return c.orOf(c.compareF(Float::OGT, v, w),
+                      c.andOf(c.compareF(Float::OEQ, v, w),
+                              c.compare(Int::slt, p, q)));
+      };
+      Heap heap{c, kept, keep, isBetter};
+      Value open = c.forEach(zero, boxes, {zero}, [&](Value i, ValueRange at) {
+        Value passes = c.compareF(Float::OGT, score(i), least);
+        c.ifThen(passes, [&] { keep(i, at[0]); });
+        return Values{c.add(at[0], c.select(passes, one, zero))};
+      })[0];
+      heap.build(open);
+      return c.repeat({rows, zero, open}, [&](ValueRange at) {
+        Value row = at[0], stayed = at[1], left = at[2];
+        auto next = [&] {
+          Value best = kept(zero), end = c.sub(left, one);
+          keep(kept(end), zero);
+          heap.sift(zero, end);
+          Box mine = readBox(c, a[0], image, best, centers);
+          Value seen = c.repeat({zero}, [&](ValueRange j) {
+            return c.ifElse(
+                c.compare(Int::slt, j[0], stayed),
+                [&] {
+                  Value v[4];
+                  for (int64_t d = 0; d < 4; ++d)
+                    v[d] = c.read(a[7], {j[0], c.constant(d)});
+                  Value hit = overlaps(c, {v[0], v[1], v[2], v[3]}, mine, iou);
+                  return Values{c.select(hit, no, yes),
+                                c.select(hit, j[0], c.add(j[0], one))};
+                },
+                [&] { return Values{no, j[0]}; });
+          })[0];
+          Value stays = c.compare(Int::eq, seen, stayed);
+          c.ifThen(stays, [&] {
+            Value corners[] = {mine.y1, mine.x1, mine.y2, mine.x2};
+            for (auto [d, v] : llvm::enumerate(corners))
+              c.write(v, a[7], {stayed, c.constant(d)});
+            c.ifThen(c.compare(Int::slt, row, most), [&] {
+              c.write(number(image), a[5], {row, zero});
+              c.write(number(kind), a[5], {row, one});
+              c.write(number(best), a[5], {row, c.constant(2)});
             });
-        Value goes = c.andOf(c.compare(Int::sge, best[0], zero),
-                             c.compare(Int::slt, at[1], limit));
-        return c.ifElse(
-            goes,
-            [&] {
-              c.ifThen(c.compare(Int::slt, at[0], most), [&] {
-                c.write(number(image), a[5], {at[0], zero});
-                c.write(number(kind), a[5], {at[0], one});
-                c.write(number(best[0]), a[5], {at[0], c.constant(2)});
-              });
-              Box mine = readBox(c, a[0], image, best[0], centers);
-              c.write(no, a[6], {best[0]});
-              c.forEach(zero, boxes, [&](Value i) {
-                Box other = readBox(c, a[0], image, i, centers);
-                c.ifThen(overlaps(c, mine, other, iou),
-                         [&] { c.write(no, a[6], {i}); });
-              });
-              return Values{yes, c.add(at[0], one), c.add(at[1], one)};
-            },
-            [&] { return Values{no, at[0], at[1]}; });
+          });
+          Value more = c.select(stays, one, zero);
+          return Values{yes, c.add(row, more), c.add(stayed, more), end};
+        };
+        Value goes = c.andOf(c.compare(Int::sgt, left, zero),
+                             c.compare(Int::slt, stayed, limit));
+        return c.ifElse(goes, next,
+                        [&] { return Values{no, row, stayed, left}; });
       })[0];
     };
     Values rows = c.forEach(zero, c.size(images), {zero}, [&](Value image, ValueRange at) {
