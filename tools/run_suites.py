@@ -27,6 +27,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   sizes        test/e2e/sizes_test.py (sizes that the data decide, bounds)
   pools        test/e2e/pools_test.py (windows, strides, ceil_mode; groups)
   types        test/e2e/types_test.py (types of 16 bits on every level)
+  numbers      test/e2e/numbers_test.py (random numbers: distribution, seeds)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)
 
@@ -208,7 +209,7 @@ def suites(build, suite, whole, jobs):
     for name in ("compile", "objects", "program", "images"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
     for name in ("random", "quant", "scan", "control", "contrib", "sizes",
-                 "pools", "types", "gpu"):
+                 "pools", "types", "numbers", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

@@ -461,6 +461,7 @@ const TranslatorTable &onnx::translators() {
     addSignalTranslators(t);
     addAttentionTranslators(t);
     addNgramTranslators(t);
+    addRandomTranslators(t);
     addQOperatorTranslators(t);
     addFusedTranslators(t);
     return t;

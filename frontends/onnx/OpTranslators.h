@@ -153,6 +153,7 @@ void addSamplingTranslators(TranslatorTable &table);
 void addSignalTranslators(TranslatorTable &table);
 void addAttentionTranslators(TranslatorTable &table);
 void addNgramTranslators(TranslatorTable &table);
+void addRandomTranslators(TranslatorTable &table);
 
 /// Follows integer tensors that describe shapes. True if the node's results
 /// are known now and need no operation.
