@@ -127,6 +127,7 @@ static void buildModelStage(OpPassManager &passes, const TargetOptions &target,
   passes.addPass(createCSEPass());
   OpPassManager &program = passes.nest<func::FuncOp>();
   program.addPass(model::createExpandConvTransposePass());
+  program.addPass(model::createTrimWindowsPass());
   // GPUs have kernels for float products only.
   if (target.device.empty())
     program.addPass(model::createRecognizeByteConvsPass());

@@ -148,4 +148,16 @@ def RecognizeNormsPass : Pass<"tenon-recognize-norms", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::nn::NnDialect"];
 }
 
+def TrimWindowsPass : Pass<"tenon-trim-windows", "::mlir::func::FuncOp"> {
+  let summary = "Leave out the taps of convolutions that meet only padding";
+  let description = [{
+    ```mlir
+    %y = nn.conv %x, %w {dilations = [24, 24], low = <24, 24>, high = <24, 24>, ...}
+           : (tensor<1x960x14x14xf32>, tensor<256x960x3x3xf32>)
+    ```
+    becomes a convolution of the middle tap alone, without padding.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
 #endif
