@@ -184,7 +184,7 @@ bool Layouts::blockConv(nn::ConvOp conv) {
   Dims w = dims.of(weights), x = dims.of(conv.getInput());
   if (conv.getBlocked() || !elementOf(conv.getInput()).isF32() ||
       !weights.getDefiningOp<pack::ConstantOp>() || !x[1].isConstant() ||
-      w.size() > 4)
+      w.size() > 5)
     return false;
   int64_t oc = w[0].constant(), ic = x[1].constant(), group = conv.getGroup();
   bool depthwise = group == ic && group == oc && group > 1;
