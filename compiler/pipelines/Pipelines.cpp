@@ -128,6 +128,7 @@ static void buildModelStage(OpPassManager &passes, const TargetOptions &target,
   OpPassManager &program = passes.nest<func::FuncOp>();
   program.addPass(model::createExpandConvTransposePass());
   program.addPass(model::createTrimWindowsPass());
+  program.addPass(model::createWidenConvsPass());
   // GPUs have kernels for float products only.
   if (target.device.empty())
     program.addPass(model::createRecognizeByteConvsPass());

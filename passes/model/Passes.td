@@ -160,4 +160,15 @@ def TrimWindowsPass : Pass<"tenon-trim-windows", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::tenon::nn::NnDialect"];
 }
 
+def WidenConvsPass : Pass<"tenon-widen-convs", "::mlir::func::FuncOp"> {
+  let summary = "Compute convolutions of half precision in f32";
+  let description = [{
+    ```mlir
+    %y = nn.conv %x, %w : f16
+    ```
+    with constant weights becomes a convolution of f32 between casts.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
 #endif
