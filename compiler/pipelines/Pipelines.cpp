@@ -133,6 +133,7 @@ static void buildModelStage(OpPassManager &passes, const TargetOptions &target,
   if (target.device.empty())
     program.addPass(model::createRecognizeByteConvsPass());
   program.addPass(model::createFoldConstantsPass(evaluator));
+  program.addPass(model::createExpandLateConvsPass());
   program.addPass(model::createRecognizeGeluPass());
   program.addPass(model::createRecognizeSiluPass());
   program.addPass(model::createRecognizeSoftmaxPass());

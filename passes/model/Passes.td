@@ -32,6 +32,18 @@ def ExpandConvTransposePass : Pass<"tenon-expand-conv-transpose", "::mlir::func:
   let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
 }
 
+def ExpandLateConvsPass : Pass<"tenon-expand-late-convs", "::mlir::func::FuncOp"> {
+  let summary = "Write convolutions by weights known late as matrix products";
+  let description = [{
+    ```mlir
+    %y = nn.conv %x, %w : (tensor<1x8x6x6xf32>, tensor<4x8x3x3xf32>) -> tensor<1x4x4x4xf32>
+    ```
+    becomes nine slices of %x, their concatenation [1, 1, 72, 16], and an
+    nn.matmul of %w as [1, 1, 4, 72] with it.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
 def FoldConstantsPass : Pass<"tenon-fold-constants", "::mlir::func::FuncOp"> {
   let summary = "Compute what depends on no input while compiling";
   let description = [{

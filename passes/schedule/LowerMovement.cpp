@@ -126,8 +126,14 @@ static Value lowerPadConstant(KernBuilder &k, nn::PadOp op) {
       llvm::all_of(high, [](const DimExpr &d) { return d.isConstant(0); }))
     return inside;
   Type element = k.elementOf(op.getInput());
-  Value filled =
-      k.fill(op.getLoc(), element, k.of(op.getResult()), op.getValue());
+  Value value = op.getValue();
+  if (!value) {
+    auto type = RankedTensorType::get({}, element);
+    value = pack::makeConstant(k.b, op.getLoc(), type,
+                               std::vector<char>(pack::denseBytes(type), 0));
+    k.dims.set(value, Dims());
+  }
+  Value filled = k.fill(op.getLoc(), element, k.of(op.getResult()), value);
   return k.insert(op.getLoc(), inside, filled, low);
 }
 
