@@ -6,6 +6,7 @@
 //     k = k0 + g*t, g = s / gcd(s, d)      i = q + e - t * (g*d/s)
 //
 //   nn.conv_transpose  ->  nn.conv (per phase, taps reversed), nn.interleave
+#include "dialects/nn/DimBuilder.h"
 #include "passes/model/Passes.h"
 #include <numeric>
 
@@ -44,31 +45,15 @@ Phase phaseOf(int64_t stride, int64_t dilation, int64_t low, int64_t remainder,
 
 class Expander {
 public:
-  explicit Expander(func::FuncOp program)
-      : program(program), dims(program), b(program.getContext()) {}
+  explicit Expander(func::FuncOp program) : program(program), b(program) {}
   LogicalResult run();
 
 private:
   LogicalResult expand(nn::ConvTransposeOp op);
   Value phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases);
 
-  template <typename Op, typename... Args>
-  Value make(Location loc, Type element, Args &&...args) {
-    auto op = Op::create(b, loc, RankedTensorType::get({}, element),
-                         std::forward<Args>(args)...);
-    return succeeded(dims.infer(op)) ? op->getResult(0) : Value();
-  }
-  nn::DimsAttr attr(const Dims &d) { return nn::DimsAttr::get(b.getContext(), d); }
-  Value reshape(Location loc, Value v, Dims shape) {
-    return make<nn::ReshapeOp>(loc, elementOf(v), v, attr(shape));
-  }
-  static Type elementOf(Value v) {
-    return cast<ShapedType>(v.getType()).getElementType();
-  }
-
   func::FuncOp program;
-  nn::DimAnalysis dims;
-  OpBuilder b;
+  nn::DimBuilder b;
 };
 
 } // namespace
@@ -77,8 +62,9 @@ private:
 Value Expander::phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases) {
   Location loc = op.getLoc();
   Value x = op.getInput(), w = op.getWeights();
-  Type element = elementOf(x);
-  Dims from = dims.of(x), window = dims.of(w), to = dims.of(op.getResult());
+  Type element = b.elementOf(x);
+  Dims from = b.dims.of(x), window = b.dims.of(w),
+       to = b.dims.of(op.getResult());
   unsigned rank = from.size();
   Dims shape = {to[0], to[1]};
   bool met = true;
@@ -93,9 +79,9 @@ Value Expander::phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases) {
     if (op.getBias()) {
       Dims channels(rank, 1);
       channels[1] = to[1];
-      v = reshape(loc, op.getBias(), channels);
+      v = b.reshape(loc, op.getBias(), channels);
     }
-    return make<nn::ExpandOp>(loc, element, v, attr(shape));
+    return b.make<nn::ExpandOp>(loc, element, v, b.attr(shape));
   }
   // Taps of this phase, the last first: [C, M/g, taps...].
   Dims starts(2, 0), taps = {window[0], window[1]};
@@ -110,7 +96,7 @@ Value Expander::phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases) {
     dilations.push_back(p.dilation);
     DimExpr reach = p.size + DimExpr((p.taps - 1) * p.dilation);
     DimExpr after = reach - DimExpr(p.low) - from[2 + i];
-    DimRange range = after.range(dims.symbols);
+    DimRange range = after.range(b.dims.symbols);
     int64_t before = std::min<int64_t>(p.low, 0);
     DimExpr cut = range.lo >= 0 ? DimExpr(0)
                   : range.hi <= 0 ? DimExpr(0) - after
@@ -123,10 +109,10 @@ Value Expander::phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases) {
   }
   SmallVector<int64_t> unit(rank, 1);
   if (crops)
-    x = make<nn::SliceOp>(loc, element, x, attr(begin), ArrayRef<int64_t>(unit),
-                          attr(kept));
-  w = make<nn::SliceOp>(loc, element, w, attr(starts), ArrayRef<int64_t>(steps),
-                        attr(taps));
+    x = b.make<nn::SliceOp>(loc, element, x, b.attr(begin),
+                            ArrayRef<int64_t>(unit), b.attr(kept));
+  w = b.make<nn::SliceOp>(loc, element, w, b.attr(starts),
+                          ArrayRef<int64_t>(steps), b.attr(taps));
   // [C, M/g, ...] of a transposed convolution is [M, C/g, ...] of a plain one.
   int64_t group = op.getGroup();
   Dims split = {group, DimExpr::floorDiv(window[0], group), window[1]};
@@ -136,18 +122,18 @@ Value Expander::phase(nn::ConvTransposeOp op, ArrayRef<Phase> phases) {
     order.push_back(i);
   Dims joined = {window[1] * DimExpr(group), split[1]};
   joined.append(taps.begin() + 2, taps.end());
-  w = make<nn::TransposeOp>(loc, element, reshape(loc, w, split),
-                            b.getDenseI64ArrayAttr(order));
-  w = reshape(loc, w, joined);
-  return make<nn::ConvOp>(loc, element, x, w, op.getBias(),
-                          b.getDenseI64ArrayAttr(ones),
-                          b.getDenseI64ArrayAttr(dilations), attr(low), attr(high),
-                          b.getI64IntegerAttr(group), nullptr);
+  w = b.make<nn::TransposeOp>(loc, element, b.reshape(loc, w, split),
+                              b.getDenseI64ArrayAttr(order));
+  w = b.reshape(loc, w, joined);
+  return b.make<nn::ConvOp>(loc, element, x, w, op.getBias(),
+                            b.getDenseI64ArrayAttr(ones),
+                            b.getDenseI64ArrayAttr(dilations), b.attr(low),
+                            b.attr(high), b.getI64IntegerAttr(group), nullptr);
 }
 
 LogicalResult Expander::expand(nn::ConvTransposeOp op) {
   b.setInsertionPoint(op);
-  Dims window = dims.of(op.getWeights()), to = dims.of(op.getResult());
+  Dims window = b.dims.of(op.getWeights()), to = b.dims.of(op.getResult());
   size_t spatial = op.getStrides().size();
   for (size_t i = 0; i < spatial; ++i)
     if (!window[2 + i].isConstant() || !op.getLow().getExprs()[i].isConstant())
@@ -176,16 +162,16 @@ LogicalResult Expander::expand(nn::ConvTransposeOp op) {
   }
   Value all = parts[0];
   if (count > 1)
-    all = make<nn::InterleaveOp>(op.getLoc(), elementOf(all), parts,
-                                 op.getStridesAttr(),
-                                 attr(Dims(to.begin() + 2, to.end())));
+    all = b.make<nn::InterleaveOp>(op.getLoc(), b.elementOf(all), parts,
+                                   op.getStridesAttr(),
+                                   b.attr(Dims(to.begin() + 2, to.end())));
   op->getResult(0).replaceAllUsesWith(all);
   op->erase();
   return success();
 }
 
 LogicalResult Expander::run() {
-  if (!dims.isValid())
+  if (!b.dims.isValid())
     return failure();
   SmallVector<nn::ConvTransposeOp> ops;
   program.walk([&](nn::ConvTransposeOp op) { ops.push_back(op); });

@@ -5,6 +5,7 @@
 //
 //   columns[n, g, (c, t), p] = x[n, g, c, place p under tap t]
 //   y[n, g, :, :] = w[g, :, (c, t)] * columns[n, g]
+#include "dialects/nn/DimBuilder.h"
 #include "passes/model/Passes.h"
 
 namespace tenon::model {
@@ -22,8 +23,7 @@ constexpr int64_t kMostTaps = 256;
 
 class Expander {
 public:
-  explicit Expander(func::FuncOp program)
-      : program(program), dims(program), b(program.getContext()) {}
+  explicit Expander(func::FuncOp program) : program(program), b(program) {}
   LogicalResult run();
 
 private:
@@ -31,23 +31,8 @@ private:
   Value columns(nn::ConvOp conv, ArrayRef<int64_t> window, const Dims &places,
                 int64_t perGroup);
 
-  template <typename Op, typename... Args>
-  Value make(Location loc, Type element, Args &&...args) {
-    auto op = Op::create(b, loc, RankedTensorType::get({}, element),
-                         std::forward<Args>(args)...);
-    return succeeded(dims.infer(op)) ? op->getResult(0) : Value();
-  }
-  nn::DimsAttr attr(const Dims &d) { return nn::DimsAttr::get(b.getContext(), d); }
-  Value reshape(Value v, Dims shape) {
-    return make<nn::ReshapeOp>(v.getLoc(), elementOf(v), v, attr(shape));
-  }
-  static Type elementOf(Value v) {
-    return cast<ShapedType>(v.getType()).getElementType();
-  }
-
   func::FuncOp program;
-  nn::DimAnalysis dims;
-  OpBuilder b;
+  nn::DimBuilder b;
 };
 
 } // namespace
@@ -57,16 +42,16 @@ Value Expander::columns(nn::ConvOp conv, ArrayRef<int64_t> window,
                         const Dims &places, int64_t perGroup) {
   Location loc = conv.getLoc();
   Value x = conv.getInput();
-  Type element = elementOf(x);
+  Type element = b.elementOf(x);
   Dims low = {0, 0}, high = {0, 0};
   llvm::append_range(low, conv.getLow().getExprs());
   llvm::append_range(high, conv.getHigh().getExprs());
   auto isZero = [](const DimExpr &e) { return e.isConstant(0); };
   if (!llvm::all_of(low, isZero) || !llvm::all_of(high, isZero))
-    x = make<nn::PadOp>(loc, element, x, Value(), attr(low), attr(high),
-                        nn::PadModeAttr::get(b.getContext(),
-                                             nn::PadMode::Constant));
-  Dims shape = dims.of(conv.getInput());
+    x = b.make<nn::PadOp>(
+        loc, element, x, Value(), b.attr(low), b.attr(high),
+        nn::PadModeAttr::get(b.getContext(), nn::PadMode::Constant));
+  Dims shape = b.dims.of(conv.getInput());
   Dims part = {shape[0], shape[1]};
   llvm::append_range(part, places);
   Dims row = {shape[0], (int64_t)conv.getGroup(), perGroup, 1, product(places)};
@@ -81,38 +66,40 @@ Value Expander::columns(nn::ConvOp conv, ArrayRef<int64_t> window,
     int64_t rest = tap;
     for (unsigned i = window.size(); i-- > 0; rest /= window[i])
       starts[2 + i] = rest % window[i] * conv.getDilations()[i];
-    rows.push_back(reshape(make<nn::SliceOp>(loc, element, x, attr(starts),
-                                             ArrayRef<int64_t>(steps),
-                                             attr(part)),
-                           row));
+    rows.push_back(
+        b.reshape(loc,
+                  b.make<nn::SliceOp>(loc, element, x, b.attr(starts),
+                                      ArrayRef<int64_t>(steps), b.attr(part)),
+                  row));
   }
   Value all = rows[0];
   if (taps > 1)
-    all = make<nn::ConcatOp>(loc, element, rows, b.getI64IntegerAttr(3));
+    all = b.make<nn::ConcatOp>(loc, element, rows, b.getI64IntegerAttr(3));
   row[2] = perGroup * taps;
   row.erase(row.begin() + 3);
-  return reshape(all, row);
+  return b.reshape(loc, all, row);
 }
 
 LogicalResult Expander::expand(nn::ConvOp conv, int64_t taps) {
   b.setInsertionPoint(conv);
-  Dims y = dims.of(conv.getResult()), w = dims.of(conv.getWeights());
+  Dims y = b.dims.of(conv.getResult()), w = b.dims.of(conv.getWeights());
   int64_t group = conv.getGroup(), perGroup = w[1].constant();
   SmallVector<int64_t> window;
   for (const DimExpr &size : ArrayRef(w).drop_front(2))
     window.push_back(size.constant());
   Dims places(y.begin() + 2, y.end());
   Value right = columns(conv, window, places, perGroup);
-  Value left = reshape(conv.getWeights(),
-                       {1, group, DimExpr::floorDiv(w[0], group),
-                        perGroup * taps});
-  Type element = elementOf(conv.getResult());
-  Value sum = make<nn::MatmulOp>(conv.getLoc(), element, left, right);
-  sum = reshape(sum, y);
+  Value left =
+      b.reshape(conv.getLoc(), conv.getWeights(),
+                {1, group, DimExpr::floorDiv(w[0], group), perGroup * taps});
+  Type element = b.elementOf(conv.getResult());
+  Value sum = b.make<nn::MatmulOp>(conv.getLoc(), element, left, right);
+  sum = b.reshape(conv.getLoc(), sum, y);
   if (Value bias = conv.getBias()) {
     Dims along(y.size() - 1, DimExpr(1));
     along[0] = y[1];
-    sum = make<nn::AddOp>(conv.getLoc(), element, sum, reshape(bias, along));
+    sum = b.make<nn::AddOp>(conv.getLoc(), element, sum,
+                            b.reshape(conv.getLoc(), bias, along));
   }
   if (!sum)
     return failure();
@@ -122,16 +109,16 @@ LogicalResult Expander::expand(nn::ConvOp conv, int64_t taps) {
 }
 
 LogicalResult Expander::run() {
-  if (!dims.isValid())
+  if (!b.dims.isValid())
     return failure();
   SmallVector<nn::ConvOp> convs;
   program.walk([&](nn::ConvOp conv) { convs.push_back(conv); });
   for (nn::ConvOp conv : convs) {
-    Dims w = dims.of(conv.getWeights());
+    Dims w = b.dims.of(conv.getWeights());
     bool known = llvm::all_of(ArrayRef(w).drop_front(),
                               [](const DimExpr &e) { return e.isConstant(); });
     if (!known || conv.getWeights().getDefiningOp<pack::ConstantOp>() ||
-        !isa<FloatType>(elementOf(conv.getInput())))
+        !isa<FloatType>(b.elementOf(conv.getInput())))
       continue;
     int64_t taps = 1;
     for (const DimExpr &size : ArrayRef(w).drop_front(2))

@@ -4,6 +4,7 @@
 //   nn.conv %x, %w : f16   ->   nn.cast(nn.conv(nn.cast %x, nn.cast %w)) : f16
 //
 // The casts of constants fold, the others join the kernels around them.
+#include "dialects/nn/DimBuilder.h"
 #include "passes/model/Passes.h"
 
 namespace tenon::model {
@@ -16,46 +17,35 @@ using namespace tenon;
 
 namespace {
 
-Type elementOf(Value v) {
-  return cast<ShapedType>(v.getType()).getElementType();
-}
-
-LogicalResult widen(nn::ConvOp conv, nn::DimAnalysis &dims) {
-  Type element = elementOf(conv.getInput());
+LogicalResult widen(nn::ConvOp conv, nn::DimBuilder &b) {
+  Location loc = conv.getLoc();
+  Type element = b.elementOf(conv.getInput()), f32 = b.getF32Type();
   if (!isa<FloatType>(element) || element.getIntOrFloatBitWidth() != 16 ||
       !conv.getWeights().getDefiningOp<pack::ConstantOp>())
     return success();
-  OpBuilder b(conv);
-  auto to = [&](Value v, Type type) -> Value {
-    if (!v)
-      return v;
-    auto op = nn::CastOp::create(b, conv.getLoc(),
-                                 RankedTensorType::get({}, type), v);
-    return succeeded(dims.infer(op)) ? op->getResult(0) : Value();
-  };
-  Type f32 = b.getF32Type();
-  auto wide = nn::ConvOp::create(
-      b, conv.getLoc(), RankedTensorType::get({}, f32),
-      to(conv.getInput(), f32), to(conv.getWeights(), f32),
-      to(conv.getBias(), f32), conv.getStridesAttr(), conv.getDilationsAttr(),
+  b.setInsertionPoint(conv);
+  auto toFloat = [&](Value v) { return v ? b.cast(loc, v, f32) : v; };
+  Value wide = b.make<nn::ConvOp>(
+      loc, f32, toFloat(conv.getInput()), toFloat(conv.getWeights()),
+      toFloat(conv.getBias()), conv.getStridesAttr(), conv.getDilationsAttr(),
       conv.getLowAttr(), conv.getHighAttr(), conv.getGroupAttr(),
       /*blocked=*/nullptr);
-  if (failed(dims.infer(wide)))
+  if (!wide)
     return failure();
-  conv.replaceAllUsesWith(to(wide, element));
+  conv.replaceAllUsesWith(b.cast(loc, wide, element));
   conv.erase();
   return success();
 }
 
 struct WidenConvsPass : model::impl::WidenConvsPassBase<WidenConvsPass> {
   void runOnOperation() override {
-    nn::DimAnalysis dims(getOperation());
-    if (!dims.isValid())
+    nn::DimBuilder b(getOperation());
+    if (!b.dims.isValid())
       return signalPassFailure();
     SmallVector<nn::ConvOp> convs;
     getOperation().walk([&](nn::ConvOp conv) { convs.push_back(conv); });
     for (nn::ConvOp conv : convs)
-      if (failed(widen(conv, dims)))
+      if (failed(widen(conv, b)))
         return signalPassFailure();
   }
 };
