@@ -26,6 +26,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   contrib      test/e2e/contrib_test.py (operators of onnxruntime)
   sizes        test/e2e/sizes_test.py (sizes that the data decide, bounds)
   pools        test/e2e/pools_test.py (windows, strides, ceil_mode; groups)
+  products     test/e2e/products_test.py (integer matrices on every level)
   types        test/e2e/types_test.py (types of 16 bits on every level)
   numbers      test/e2e/numbers_test.py (random numbers: distribution, seeds)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
@@ -209,7 +210,7 @@ def suites(build, suite, whole, jobs):
     for name in ("compile", "objects", "program", "images"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py"]
     for name in ("random", "quant", "scan", "control", "contrib", "sizes",
-                 "pools", "types", "numbers", "gpu"):
+                 "pools", "products", "types", "numbers", "gpu"):
         yield name, [sys.executable, f"test/e2e/{name}_test.py",
                      "--build", build]
     if source("test/e2e/run.py"):

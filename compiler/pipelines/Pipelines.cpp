@@ -130,8 +130,10 @@ static void buildModelStage(OpPassManager &passes, const TargetOptions &target,
   program.addPass(model::createTrimWindowsPass());
   program.addPass(model::createWidenConvsPass());
   // GPUs have kernels for float products only.
-  if (target.device.empty())
+  if (target.device.empty()) {
     program.addPass(model::createRecognizeByteConvsPass());
+    program.addPass(model::createRecognizeByteMatmulsPass());
+  }
   program.addPass(model::createFoldConstantsPass(evaluator));
   program.addPass(model::createExpandLateConvsPass());
   program.addPass(model::createRecognizeGeluPass());

@@ -83,6 +83,26 @@ def RecognizeByteConvsPass : Pass<"tenon-recognize-byte-convs", "::mlir::func::F
   let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
 }
 
+def RecognizeByteMatmulsPass : Pass<"tenon-recognize-byte-matmuls", "::mlir::func::FuncOp"> {
+  let summary = "Products of integer matrices, on the bytes they are made of";
+  let description = [{
+    ```mlir
+    %1 = nn.cast %x : (tensor<4x64xui8>) -> tensor<4x64xi32>
+    %2 = nn.sub %1, %zero : ...
+    %y = nn.matmul %2, %w : (tensor<4x64xi32>, tensor<64x32xi8>) -> tensor<4x32xi32>
+    ```
+    becomes
+    ```mlir
+    %1 = nn.matmul %x, %w : (tensor<4x64xui8>, tensor<64x32xi8>) -> tensor<4x32xi32>
+    %2 = nn.mul %zero, %totals : ...
+    %y = nn.sub %1, %2 : ...
+    ```
+    Weights that are not constant, and few products: in float, which is exact.
+    Before constants are folded, as wide integers are made of the weights then.
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::tenon::pack::PackDialect"];
+}
+
 def RecognizeGeluPass : Pass<"tenon-recognize-gelu", "::mlir::func::FuncOp"> {
   let summary = "GELU written out, by erf or by tanh";
   let description = [{

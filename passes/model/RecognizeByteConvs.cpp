@@ -1,16 +1,18 @@
 // Convolutions of dequantized bytes, computed on the bytes:
 //
-//   conv(sx * (x - zx), sw * w) + b
-//     -> float(conv(x, w) - zx * sum(w)) * (sx * sw) + b
-//   conv(x - zx, w) in i32         the same without scales
-//   conv(x - zx, w - zw) in i32    of few products each: in float, exact
+//   conv(sx * (x - zx), sw * (w - zw)) + b
+//     -> float(conv(x, w) - zw * conv(x, 1) - zx * sum(w - zw)) * (sx * sw) + b
+//   conv(x - zx, w - zw) in i32    the same without scales; zx may be known
+//   late
+//                                  of few channels: in float, where it is exact
 //   quantize to i8                 to u8, its zero point 128 more
 //
 // Sums of products of integers are exact, so every order of them gives the same
 // bits. What a window reads outside is zx.
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "passes/model/ByteOperands.h"
 #include "passes/model/Passes.h"
 #include "passes/model/StructuredMatchers.h"
-#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace tenon::model {
 #define GEN_PASS_DEF_RECOGNIZEBYTECONVSPASS
@@ -19,60 +21,7 @@ namespace tenon::model {
 
 using namespace mlir;
 using namespace tenon;
-
-namespace {
-/// scale * (codes - zero)
-struct Dequantized {
-  Value codes, scale;
-  double zero = 0;
-};
-} // namespace
-
-/// A constant of one number, also one that is still to be cast or reshaped.
-static std::optional<double> numberOf(Value v) {
-  while (Operation *op = v.getDefiningOp()) {
-    if (!isa<nn::CastOp, nn::ReshapeOp>(op))
-      break;
-    v = op->getOperand(0);
-  }
-  return pack::getSplat(v);
-}
-
-static std::optional<Dequantized> dequantized(Value v) {
-  auto mul = v.getDefiningOp<nn::MulOp>();
-  if (!mul)
-    return std::nullopt;
-  Dequantized result;
-  result.scale = mul.getRhs();
-  Value codes = mul.getLhs();
-  if (auto sub = codes.getDefiningOp<nn::SubOp>()) {
-    std::optional<double> zero = numberOf(sub.getRhs());
-    if (!zero)
-      return std::nullopt;
-    result.zero = *zero;
-    codes = sub.getLhs();
-  }
-  auto cast = codes.getDefiningOp<nn::CastOp>();
-  if (!cast)
-    return std::nullopt;
-  result.codes = cast.getInput();
-  return result;
-}
-
-/// codes - zero in i32.
-static std::optional<Dequantized> shifted(Value v) {
-  Dequantized result;
-  if (auto sub = v.getDefiningOp<nn::SubOp>()) {
-    std::optional<double> zero = numberOf(sub.getRhs());
-    if (!zero)
-      return std::nullopt;
-    result.zero = *zero;
-    v = sub.getLhs();
-  }
-  auto cast = v.getDefiningOp<nn::CastOp>();
-  result.codes = cast ? cast.getInput() : v;
-  return result;
-}
+using namespace tenon::model;
 
 static RankedTensorType typeOf(Value v) {
   return cast<RankedTensorType>(v.getType());
@@ -82,9 +31,41 @@ static RankedTensorType typeOf(Value v) {
 static constexpr int64_t kDeepest = 1 << 16;
 static constexpr int64_t kFewest = 8;
 
-/// x with zero points around its places.
+static Value constantOf(OpBuilder &b, Location loc, ArrayRef<int64_t> shape,
+                        ArrayRef<int32_t> values) {
+  std::vector<char> bytes(values.size() * 4);
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return pack::makeConstant(
+      b, loc, RankedTensorType::get(shape, b.getI32Type()), std::move(bytes));
+}
+
+static nn::DimsAttr dimsAttr(OpBuilder &b, ArrayRef<int64_t> shape) {
+  return nn::DimsAttr::get(b.getContext(), Dims(shape.begin(), shape.end()));
+}
+
+static Value reshape(OpBuilder &b, Value v, ArrayRef<int64_t> shape) {
+  return nn::ReshapeOp::create(
+      b, v.getLoc(), RankedTensorType::get(shape, typeOf(v).getElementType()),
+      v, dimsAttr(b, shape));
+}
+
+/// [OC, 1, ...], which broadcasts against the result.
+static SmallVector<int64_t> perChannel(ArrayRef<int64_t> weights) {
+  SmallVector<int64_t> shape(weights.size() - 1, 1);
+  shape[0] = weights[0];
+  return shape;
+}
+
+/// One number of any type as a scalar of this one.
+static Value scalar(OpBuilder &b, Value v, Type element) {
+  v = reshape(b, v, {});
+  return nn::CastOp::create(b, v.getLoc(), RankedTensorType::get({}, element),
+                            v);
+}
+
+/// x with `outside` around its places.
 static Value pad(OpBuilder &b, Location loc, Value x, nn::DimsAttr low,
-                 nn::DimsAttr high, int64_t value) {
+                 nn::DimsAttr high, Value outside) {
   Dims before(2, 0), after(2, 0);
   llvm::append_range(before, low.getExprs());
   llvm::append_range(after, high.getExprs());
@@ -96,91 +77,123 @@ static Value pad(OpBuilder &b, Location loc, Value x, nn::DimsAttr low,
     else
       shape[i] = ShapedType::kDynamic;
   }
-  Type element = typeOf(x).getElementType();
-  Value outside = pack::makeConstant(
-      b, loc, RankedTensorType::get({}, element), {(char)value});
-  return nn::PadOp::create(b, loc, RankedTensorType::get(shape, element), x,
-                           outside, nn::DimsAttr::get(b.getContext(), before),
-                           nn::DimsAttr::get(b.getContext(), after),
-                           nn::PadMode::Constant);
+  return nn::PadOp::create(
+      b, loc, RankedTensorType::get(shape, typeOf(x).getElementType()), x,
+      outside, nn::DimsAttr::get(b.getContext(), before),
+      nn::DimsAttr::get(b.getContext(), after), nn::PadMode::Constant);
 }
 
-/// Minus zero times the sum of each result channel's `depth` weights.
-static Value correction(OpBuilder &b, Location loc, ArrayRef<char> weights,
-                        ArrayRef<int64_t> shape, int64_t depth, int64_t zero) {
-  std::vector<char> bytes(shape[0] * 4);
-  for (int64_t c = 0; c < shape[0]; ++c) {
-    int32_t sum = 0;
-    for (char w : weights.slice(c * depth, depth))
-      sum -= (int32_t)zero * (int8_t)w;
-    std::memcpy(&bytes[c * 4], &sum, 4);
+/// Sums of so many products of differences up to 255 are exact in a float.
+static constexpr int64_t kDeepestFloat = (1 << 24) / (255 * 255);
+
+/// Products in a sum; kDynamic where that is known late.
+static int64_t depthOf(nn::ConvOp conv) {
+  int64_t depth = 1;
+  for (int64_t d : typeOf(conv.getWeights()).getShape().drop_front()) {
+    if (ShapedType::isDynamic(d))
+      return d;
+    depth *= d;
   }
-  return pack::makeConstant(b, loc,
-                            RankedTensorType::get(shape, b.getI32Type()),
-                            std::move(bytes));
+  return depth;
 }
 
-static nn::DimsAttr dimsAttr(OpBuilder &b, ArrayRef<int64_t> shape) {
-  return nn::DimsAttr::get(b.getContext(), Dims(shape.begin(), shape.end()));
-}
-
-static Value reshape(OpBuilder &b, Value v, ArrayRef<int64_t> shape) {
-  return nn::ReshapeOp::create(
-      b, v.getLoc(),
-      RankedTensorType::get(shape, typeOf(v).getElementType()), v,
-      dimsAttr(b, shape));
-}
-
-/// [OC, 1, ...], which broadcasts against the result.
-static SmallVector<int64_t> perChannel(ArrayRef<int64_t> weights) {
-  SmallVector<int64_t> shape(weights.size() - 1, 1);
-  shape[0] = weights[0];
-  return shape;
-}
-
-/// Few channels are read where they are, as floats.
+/// Few channels would leave blocks mostly empty, so they are read where they
+/// are, as floats, if that is exact.
 static bool takesBytes(nn::ConvOp conv) {
   ArrayRef<int64_t> weights = typeOf(conv.getWeights()).getShape();
-  return conv.getGroup() == 1 && !conv.getBlocked() &&
-         weights[1] >= kFewest && weights.size() <= 4;
+  int64_t depth = depthOf(conv);
+  return !conv.getBlocked() && weights.size() <= 5 &&
+         !ShapedType::isDynamic(depth) && depth <= kDeepest &&
+         (weights[1] >= kFewest || depth > kDeepestFloat);
 }
 
-/// The sums of a convolution of x.codes - x.zero by the weights `w`, in i32
-/// and without bias; null where bytes do not serve.
-static Value byteSums(PatternRewriter &b, nn::ConvOp conv,
-                      const Dequantized &x, Value w) {
-  auto constant = w.getDefiningOp<pack::ConstantOp>();
-  ArrayRef<int64_t> weights = typeOf(w).getShape();
-  if (!constant || !typeOf(w).getElementType().isSignlessInteger(8) ||
-      !typeOf(x.codes).getElementType().isUnsignedInteger(8))
+/// What byteSums makes.
+static bool isBare(nn::ConvOp conv) {
+  Value weights = conv.getWeights();
+  return takesBytes(conv) && !conv.getBias() &&
+         typeOf(conv.getInput()).getElementType().isUnsignedInteger(8) &&
+         typeOf(weights).getElementType().isSignlessInteger(8) &&
+         weights.getDefiningOp<pack::ConstantOp>();
+}
+
+/// The sums of a convolution of x.codes - x.zero by `w`, in i32 and without
+/// bias; null where bytes do not serve.
+static Value byteSums(PatternRewriter &b, nn::ConvOp conv, const Shifted &x,
+                      Value w) {
+  ArrayRef<int64_t> shape = typeOf(w).getShape();
+  auto from = typeOf(x.codes);
+  // Signed codes become unsigned where they are made, if they can.
+  bool isSigned = from.getElementType().isSignlessInteger(8) &&
+                  !x.codes.getDefiningOp<nn::QuantizeOp>();
+  if (!takesBytes(conv) ||
+      (!isSigned && !from.getElementType().isUnsignedInteger(8)))
     return {};
-  int64_t depth = 1;
-  for (int64_t d : weights.drop_front())
-    depth *= d;
-  if (!takesBytes(conv) || depth > kDeepest)
+  if (x.zero && (!typeOf(x.zero).hasStaticShape() ||
+                 typeOf(x.zero).getNumElements() != 1))
+    return {};
+  std::optional<ByteWeights> weights = byteWeights(w, 0);
+  // Sums of the codes under a window are those of all groups.
+  if (!weights || (!weights->zeros.empty() && conv.getGroup() != 1))
     return {};
   Location loc = conv.getLoc();
-  Value codes = x.codes;
+  Type i8 = b.getI8Type(), i32 = b.getI32Type();
+  std::optional<double> zero = x.zero ? numberOf(x.zero) : 0;
+  Value codes = x.codes, late = zero ? Value() : scalar(b, x.zero, i32);
+  Type u8 = b.getIntegerType(8, false);
+  if (isSigned) {
+    Value middle = constantOf(b, loc, {}, {128});
+    codes = nn::CastOp::create(b, loc, from.clone(i32), codes);
+    codes = nn::AddOp::create(b, loc, codes.getType(), codes, middle);
+    codes = nn::CastOp::create(b, loc, from.clone(u8), codes);
+    if (zero)
+      *zero += 128;
+    else
+      late = nn::AddOp::create(b, loc, late.getType(), late, middle);
+  }
   nn::DimsAttr low = conv.getLowAttr(), high = conv.getHighAttr();
   auto isZero = [](const DimExpr &d) { return d.isConstant(0); };
-  if (x.zero != 0 && (!llvm::all_of(low.getExprs(), isZero) ||
+  if (zero != 0.0 && (!llvm::all_of(low.getExprs(), isZero) ||
                       !llvm::all_of(high.getExprs(), isZero))) {
-    codes = pad(b, loc, codes, low, high, (int64_t)x.zero);
-    low = high = dimsAttr(b, SmallVector<int64_t>(weights.size() - 2, 0));
+    Value outside =
+        zero ? pack::makeConstant(b, loc, RankedTensorType::get({}, u8),
+                                  {(char)(int)*zero})
+             : scalar(b, late, u8);
+    codes = pad(b, loc, codes, low, high, outside);
+    low = high = dimsAttr(b, SmallVector<int64_t>(shape.size() - 2, 0));
   }
-  auto sums = typeOf(conv.getResult()).clone(b.getI32Type());
-  Value y = nn::ConvOp::create(b, loc, sums, codes, w, Value(),
-                               conv.getStridesAttr(), conv.getDilationsAttr(),
-                               low, high, conv.getGroupAttr(), UnitAttr());
-  if (x.zero == 0)
+  auto convolve = [&](ArrayRef<int64_t> shape, std::vector<char> bytes) {
+    SmallVector<int64_t> sums(typeOf(conv.getResult()).getShape());
+    sums[1] = shape[0];
+    return nn::ConvOp::create(
+        b, loc, RankedTensorType::get(sums, i32), codes,
+        pack::makeConstant(b, loc, RankedTensorType::get(shape, i8),
+                           std::move(bytes)),
+        Value(), conv.getStridesAttr(), conv.getDilationsAttr(), low, high,
+        conv.getGroupAttr(), UnitAttr());
+  };
+  Value y = convolve(shape, std::move(weights->codes));
+  auto type = typeOf(y);
+  SmallVector<int64_t> channel = perChannel(shape);
+  if (!weights->zeros.empty()) {
+    SmallVector<int64_t> one(shape);
+    one[0] = 1;
+    Value sums = convolve(one, std::vector<char>(depthOf(conv), 1));
+    Value zeros = constantOf(b, loc, channel, weights->zeros);
+    y = nn::SubOp::create(b, loc, type, y,
+                          nn::MulOp::create(b, loc, type, sums, zeros));
+  }
+  if (zero == 0.0)
     return y;
-  bool splat = false;
-  ArrayRef<char> bytes = constant.getBytes(splat);
-  std::vector<char> all(bytes.begin(), bytes.end());
-  all.resize(depth * weights[0], bytes.front());
-  return nn::AddOp::create(b, loc, sums, y,
-                           correction(b, loc, all, perChannel(weights), depth,
-                                      (int64_t)x.zero));
+  if (zero) {
+    for (int32_t &total : weights->totals)
+      total *= -(int32_t)*zero;
+    return nn::AddOp::create(b, loc, type, y,
+                             constantOf(b, loc, channel, weights->totals));
+  }
+  Value totals = constantOf(b, loc, channel, weights->totals);
+  return nn::SubOp::create(
+      b, loc, type, y,
+      nn::MulOp::create(b, loc, totals.getType(), totals, late));
 }
 
 namespace {
@@ -190,27 +203,29 @@ struct RecognizeByteConv : OpRewritePattern<nn::ConvOp> {
 
   LogicalResult matchAndRewrite(nn::ConvOp conv,
                                 PatternRewriter &b) const override {
-    std::optional<Dequantized> x = dequantized(conv.getInput()),
-                               w = dequantized(conv.getWeights());
-    if (!x || !w || w->zero != 0 ||
-        !typeOf(conv.getResult()).getElementType().isF32())
+    auto x = conv.getInput().getDefiningOp<nn::MulOp>(),
+         w = conv.getWeights().getDefiningOp<nn::MulOp>();
+    if (!x || !w || !typeOf(conv.getResult()).getElementType().isF32())
       return b.notifyMatchFailure(conv, "expected dequantized sides");
-    SmallVector<int64_t> channel = perChannel(typeOf(w->codes).getShape());
-    auto scales = typeOf(w->scale);
+    Shifted codes = shifted(x.getLhs());
+    SmallVector<int64_t> channel = perChannel(typeOf(w.getLhs()).getShape());
+    auto left = typeOf(x.getRhs()), scales = typeOf(w.getRhs());
     bool each = scales.getRank() > 0 && scales.getDimSize(0) == channel[0];
-    if (!typeOf(x->scale).hasStaticShape() || !scales.hasStaticShape() ||
-        typeOf(x->scale).getNumElements() != 1 ||
+    if (!left.hasStaticShape() || !scales.hasStaticShape() ||
+        left.getNumElements() != 1 ||
         scales.getNumElements() != (each ? channel[0] : 1))
       return b.notifyMatchFailure(conv, "expected a scale per channel");
-    Value y = byteSums(b, conv, *x, w->codes);
+    Value y = isa<FloatType>(typeOf(codes.codes).getElementType())
+                  ? Value()
+                  : byteSums(b, conv, codes, w.getLhs());
     if (!y)
-      return b.notifyMatchFailure(conv, "expected u8 by constant, centred i8");
+      return b.notifyMatchFailure(conv, "expected u8 by constant bytes");
     Location loc = conv.getLoc();
     Type real = conv.getType();
     y = nn::CastOp::create(b, loc, real, y);
-    Value scale = reshape(b, x->scale, {});
+    Value scale = reshape(b, x.getRhs(), {});
     Value factor =
-        each ? reshape(b, w->scale, channel) : reshape(b, w->scale, {});
+        each ? reshape(b, w.getRhs(), channel) : reshape(b, w.getRhs(), {});
     scale = nn::MulOp::create(b, loc, factor.getType(), factor, scale);
     y = nn::MulOp::create(b, loc, real, y, scale);
     if (conv.getBias())
@@ -227,21 +242,17 @@ struct RecognizeIntegerConv : OpRewritePattern<nn::ConvOp> {
 
   LogicalResult matchAndRewrite(nn::ConvOp conv,
                                 PatternRewriter &b) const override {
-    std::optional<Dequantized> x = shifted(conv.getInput()),
-                               w = shifted(conv.getWeights());
-    if (!x || !w || w->zero != 0 ||
-        !typeOf(conv.getResult()).getElementType().isSignlessInteger(32))
+    if (!typeOf(conv.getResult()).getElementType().isSignlessInteger(32))
       return b.notifyMatchFailure(conv, "expected codes less a zero point");
-    bool isBare = x->codes == conv.getInput() && w->codes == conv.getWeights();
-    Value y = isBare && !conv.getBias() ? Value()
-                                        : byteSums(b, conv, *x, w->codes);
+    Shifted x = shifted(conv.getInput());
+    Value w = conv.getWeights();
+    Value y = isBare(conv) ? Value() : byteSums(b, conv, x, w);
     if (!y)
-      return b.notifyMatchFailure(conv, "expected u8 by constant, centred i8");
+      return b.notifyMatchFailure(conv, "expected u8 by constant bytes");
     if (conv.getBias())
       y = nn::AddOp::create(
           b, conv.getLoc(), conv.getType(), y,
-          reshape(b, conv.getBias(),
-                  perChannel(typeOf(w->codes).getShape())));
+          reshape(b, conv.getBias(), perChannel(typeOf(w).getShape())));
     b.replaceOp(conv, y);
     return success();
   }
@@ -255,14 +266,13 @@ struct ComputeExactInFloat : OpRewritePattern<nn::ConvOp> {
   LogicalResult matchAndRewrite(nn::ConvOp conv,
                                 PatternRewriter &b) const override {
     auto type = typeOf(conv.getResult());
-    if (!type.getElementType().isSignlessInteger(32) || takesBytes(conv) ||
-        conv.getBlocked())
-      return b.notifyMatchFailure(conv, "expected few products of integers");
-    int64_t depth = 1;
-    for (int64_t d : typeOf(conv.getWeights()).getShape().drop_front())
-      depth = ShapedType::isDynamic(d) ? kLargest : depth * d;
-    if (depth * 255 * 255 > kLargest || !isDifference(conv.getInput()) ||
-        !isDifference(conv.getWeights()))
+    if (!type.getElementType().isSignlessInteger(32) || conv.getBlocked() ||
+        isBare(conv))
+      return b.notifyMatchFailure(conv, "expected integers that are no bytes");
+    int64_t depth = depthOf(conv);
+    if (ShapedType::isDynamic(depth) || depth > kDeepestFloat ||
+        !isByteDifference(conv.getInput()) ||
+        !isByteDifference(conv.getWeights()))
       return b.notifyMatchFailure(conv, "sums may need more than 24 bits");
     Location loc = conv.getLoc();
     Type f32 = b.getF32Type();
@@ -283,22 +293,6 @@ struct ComputeExactInFloat : OpRewritePattern<nn::ConvOp> {
     b.replaceOp(conv, y);
     return success();
   }
-
-private:
-  static constexpr int64_t kLargest = 1 << 24;
-  static bool isByte(Value v) {
-    if (std::optional<double> known = numberOf(v))
-      return *known >= -128 && *known <= 255;
-    while (auto op = v.getDefiningOp<nn::ReshapeOp>())
-      v = op.getInput();
-    auto cast = v.getDefiningOp<nn::CastOp>();
-    return cast && typeOf(cast.getInput()).getElementType().isInteger(8);
-  }
-  /// From -255 to 255: a byte, or one less another of its type.
-  static bool isDifference(Value v) {
-    auto sub = v.getDefiningOp<nn::SubOp>();
-    return sub ? isByte(sub.getLhs()) && isByte(sub.getRhs()) : isByte(v);
-  }
 };
 
 /// Codes that are only read as wider numbers may be unsigned.
@@ -313,7 +307,8 @@ struct MakeCodesUnsigned : OpRewritePattern<nn::QuantizeOp> {
       zero = numberOf(quantize.getZeroPoint());
     if (!type.getElementType().isSignlessInteger(8) || !zero ||
         quantize->use_empty())
-      return b.notifyMatchFailure(quantize, "expected i8 by a known zero point");
+      return b.notifyMatchFailure(quantize,
+                                  "expected i8 by a known zero point");
     for (Operation *user : quantize->getUsers())
       if (!isa<nn::CastOp>(user) || !holdsBytes(user->getResult(0)))
         return b.notifyMatchFailure(user, "reads the codes themselves");
@@ -321,17 +316,15 @@ struct MakeCodesUnsigned : OpRewritePattern<nn::QuantizeOp> {
     Type u8 = b.getIntegerType(8, false);
     Value middle = pack::makeConstant(b, loc, RankedTensorType::get({}, u8),
                                       {(char)(int)(*zero + 128)});
-    Value codes = nn::QuantizeOp::create(b, loc, type.clone(u8),
-                                         quantize.getInput(),
-                                         quantize.getScale(), middle, true);
-    for (Operation *user :
-         llvm::make_early_inc_range(quantize->getUsers())) {
+    Value codes =
+        nn::QuantizeOp::create(b, loc, type.clone(u8), quantize.getInput(),
+                               quantize.getScale(), middle, true);
+    for (Operation *user : llvm::make_early_inc_range(quantize->getUsers())) {
       b.setInsertionPoint(user);
       Type real = user->getResult(0).getType();
       Value wide = nn::CastOp::create(b, loc, real, codes);
       // One subtraction takes both off.
-      for (Operation *reader :
-           llvm::make_early_inc_range(user->getUsers())) {
+      for (Operation *reader : llvm::make_early_inc_range(user->getUsers())) {
         auto sub = dyn_cast<nn::SubOp>(reader);
         if (!sub || sub.getLhs() != user->getResult(0))
           continue;
@@ -373,10 +366,12 @@ private:
 struct RecognizeByteConvsPass
     : model::impl::RecognizeByteConvsPassBase<RecognizeByteConvsPass> {
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    patterns.add<RecognizeByteConv, RecognizeIntegerConv, ComputeExactInFloat,
-                 MakeCodesUnsigned>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    RewritePatternSet onBytes(&getContext()), rest(&getContext());
+    onBytes.add<RecognizeByteConv, RecognizeIntegerConv, MakeCodesUnsigned>(
+        &getContext());
+    rest.add<ComputeExactInFloat>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(onBytes))) ||
+        failed(applyPatternsGreedily(getOperation(), std::move(rest))))
       signalPassFailure();
   }
 };

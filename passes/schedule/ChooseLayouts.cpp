@@ -7,8 +7,9 @@
 // it works on any layout, and the conversions between meet and vanish. Lanes
 // behind the last channel are zero after a convolution and stay finite, so the
 // zero weights that meet them later make them harmless.
-#include "passes/schedule/Passes.h"
+#include "dialects/nn/DimBuilder.h"
 #include "mlir/IR/Iterators.h"
+#include "passes/schedule/Passes.h"
 #include <numeric>
 
 namespace tenon::schedule {
@@ -25,8 +26,7 @@ constexpr int64_t kBlock = kern::kBlock;
 
 class Layouts {
 public:
-  explicit Layouts(func::FuncOp program)
-      : program(program), dims(program), b(program.getContext()) {}
+  explicit Layouts(func::FuncOp program) : program(program), b(program) {}
   LogicalResult run();
 
 private:
@@ -40,27 +40,17 @@ private:
   bool blockResize(nn::ResizeOp resize);
   bool blockPad(nn::PadOp pad);
 
-  template <typename Op, typename... Args>
-  Value make(Location loc, Type element, Args &&...args) {
-    auto op = Op::create(b, loc, RankedTensorType::get({}, element),
-                         std::forward<Args>(args)...);
-    (void)dims.infer(op);
-    return op;
-  }
-  Type elementOf(Value v) {
-    return cast<ShapedType>(v.getType()).getElementType();
-  }
   Value toBlocks(Value v) {
     // Conversions that meet vanish.
     if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
       return from.getInput();
     if (Value constant = constantToBlocks(v))
       return constant;
-    return make<nn::ToBlocksOp>(v.getLoc(), elementOf(v), v);
+    return b.make<nn::ToBlocksOp>(v.getLoc(), b.elementOf(v), v);
   }
   Value fromBlocks(Location loc, Value v, int64_t channels) {
-    return make<nn::FromBlocksOp>(loc, elementOf(v), v,
-                                  b.getI64IntegerAttr(channels));
+    return b.make<nn::FromBlocksOp>(loc, b.elementOf(v), v,
+                                    b.getI64IntegerAttr(channels));
   }
   void replace(Operation *op, Value with) {
     op->getResult(0).replaceAllUsesWith(with);
@@ -71,8 +61,7 @@ private:
   Value constantToBlocks(Value v);
 
   func::FuncOp program;
-  nn::DimAnalysis dims;
-  OpBuilder b;
+  nn::DimBuilder b;
 };
 
 /// A constant's bytes, splats written out.
@@ -94,11 +83,11 @@ std::optional<std::vector<char>> Layouts::bytesOf(Value v, uint64_t elements) {
 
 /// Constant numbers per channel, [1, C, 1...], in blocks; null for other values.
 Value Layouts::constantToBlocks(Value v) {
-  Dims shape = dims.of(v);
+  Dims shape = b.dims.of(v);
   if (auto reshape = v.getDefiningOp<nn::ReshapeOp>())
     v = reshape.getInput();
   if (!shape[1].isConstant() || product(shape) != shape[1] ||
-      !elementOf(v).isF32())
+      !b.elementOf(v).isF32())
     return {};
   int64_t channels = shape[1].constant();
   std::optional<std::vector<char>> bytes = bytesOf(v, channels);
@@ -114,33 +103,12 @@ Value Layouts::constantToBlocks(Value v) {
                             std::move(*bytes));
 }
 
-/// u8 by i8: the weights stay as they are until the lowering puts four
-/// channels side by side.
-bool Layouts::blockByteConv(nn::ConvOp conv) {
-  Value weights = conv.getWeights();
-  if (conv.getBlocked() || conv.getBias() || conv.getGroup() != 1 ||
-      !elementOf(conv.getInput()).isUnsignedInteger(8) ||
-      !elementOf(weights).isSignlessInteger(8) ||
-      !weights.getDefiningOp<pack::ConstantOp>() ||
-      !dims.of(conv.getInput())[1].isConstant() || dims.of(weights).size() > 4)
-    return false;
-  b.setInsertionPoint(conv);
-  Value made = make<nn::ConvOp>(
-      conv.getLoc(), elementOf(conv.getResult()), toBlocks(conv.getInput()),
-      weights, Value(), conv.getStridesAttr(), conv.getDilationsAttr(),
-      conv.getLowAttr(), conv.getHighAttr(), conv.getGroupAttr(),
-      b.getUnitAttr());
-  replace(conv, fromBlocks(conv.getLoc(), made,
-                           dims.of(weights)[0].constant()));
-  return true;
-}
-
 /// Weights whose groups have whole blocks on both sides: neighbouring groups
 /// become one, with zeros between them (15 of 16 at most) and behind the last,
 /// and `group` the number of those left. Where blocks would be left over, a few
 /// groups become one convolution, and null stands for many.
 Value Layouts::mergeGroups(Value weights, int64_t &group) {
-  Dims w = dims.of(weights);
+  Dims w = b.dims.of(weights);
   int64_t oc = w[0].constant(), inner = w[1].constant(), window = 1;
   int64_t outer = oc / group;
   auto toWhole = [](int64_t n) { return kBlock / std::gcd(kBlock, n); };
@@ -164,7 +132,9 @@ Value Layouts::mergeGroups(Value weights, int64_t &group) {
     window *= d.constant();
     shape.push_back(d.constant());
   }
-  int64_t row = inner * window * sizeof(float); // of one result channel
+  Type element = b.elementOf(weights);
+  // Bytes of one result channel.
+  int64_t row = inner * window * element.getIntOrFloatBitWidth() / 8;
   std::optional<std::vector<char>> bytes = bytesOf(weights, oc * inner * window);
   if (!bytes)
     return {};
@@ -172,17 +142,43 @@ Value Layouts::mergeGroups(Value weights, int64_t &group) {
   for (int64_t o = 0; o < oc; ++o)
     std::memcpy(&all[(o * merged + o / outer % merged) * row],
                 &(*bytes)[o * row], row);
-  Value made = pack::makeConstant(
-      b, weights.getLoc(), RankedTensorType::get(shape, b.getF32Type()),
-      std::move(all));
-  dims.set(made, Dims(shape.begin(), shape.end()));
+  Value made =
+      pack::makeConstant(b, weights.getLoc(),
+                         RankedTensorType::get(shape, element), std::move(all));
+  b.dims.set(made, Dims(shape.begin(), shape.end()));
   return made;
+}
+
+/// u8 by i8: the weights stay as they are until the lowering puts four
+/// channels side by side.
+bool Layouts::blockByteConv(nn::ConvOp conv) {
+  Value weights = conv.getWeights();
+  if (conv.getBlocked() || conv.getBias() ||
+      !b.elementOf(conv.getInput()).isUnsignedInteger(8) ||
+      !b.elementOf(weights).isSignlessInteger(8) ||
+      !weights.getDefiningOp<pack::ConstantOp>() ||
+      !b.dims.of(conv.getInput())[1].isConstant() ||
+      b.dims.of(weights).size() > 5)
+    return false;
+  b.setInsertionPoint(conv);
+  int64_t channels = b.dims.of(weights)[0].constant(), group = conv.getGroup();
+  if (group != 1)
+    weights = mergeGroups(weights, group);
+  if (!weights)
+    return false;
+  Value made = b.make<nn::ConvOp>(
+      conv.getLoc(), b.elementOf(conv.getResult()), toBlocks(conv.getInput()),
+      weights, Value(), conv.getStridesAttr(), conv.getDilationsAttr(),
+      conv.getLowAttr(), conv.getHighAttr(), b.getI64IntegerAttr(group),
+      b.getUnitAttr());
+  replace(conv, fromBlocks(conv.getLoc(), made, channels));
+  return true;
 }
 
 bool Layouts::blockConv(nn::ConvOp conv) {
   Value weights = conv.getWeights();
-  Dims w = dims.of(weights), x = dims.of(conv.getInput());
-  if (conv.getBlocked() || !elementOf(conv.getInput()).isF32() ||
+  Dims w = b.dims.of(weights), x = b.dims.of(conv.getInput());
+  if (conv.getBlocked() || !b.elementOf(conv.getInput()).isF32() ||
       !weights.getDefiningOp<pack::ConstantOp>() || !x[1].isConstant() ||
       w.size() > 5)
     return false;
@@ -193,7 +189,7 @@ bool Layouts::blockConv(nn::ConvOp conv) {
     weights = mergeGroups(weights, group);
     if (!weights)
       return false;
-    w = dims.of(weights);
+    w = b.dims.of(weights);
   }
   int64_t padded = (oc + kBlock - 1) / kBlock * kBlock;
   Value bias = conv.getBias();
@@ -229,7 +225,7 @@ bool Layouts::blockConv(nn::ConvOp conv) {
                                  std::move(blocks));
     // Its sizes are those of a convolution with one channel per group.
     Value input = toBlocks(conv.getInput());
-    Dims y = dims.of(conv.getResult());
+    Dims y = b.dims.of(conv.getResult());
     Dims result = {y[0], padded / kBlock};
     result.append(y.begin() + 2, y.end());
     result.push_back(kBlock);
@@ -237,7 +233,7 @@ bool Layouts::blockConv(nn::ConvOp conv) {
         b, conv.getLoc(), nn::tensorType(result, b.getF32Type()), input,
         weights, bias, conv.getStridesAttr(), conv.getDilationsAttr(),
         conv.getLowAttr(), conv.getHighAttr());
-    (void)dims.infer(made);
+    (void)b.dims.infer(made);
     replace(conv, fromBlocks(conv.getLoc(), made, oc));
     return true;
   }
@@ -250,14 +246,14 @@ bool Layouts::blockConv(nn::ConvOp conv) {
       b, weights.getLoc(),
       RankedTensorType::get(type.getShape(), type.getElementType(), encoding),
       weights);
-  dims.set(encoded, w);
+  b.dims.set(encoded, w);
   SmallVector<Value> operands = {input, encoded};
   auto made = nn::ConvOp::create(
       b, conv.getLoc(), RankedTensorType::get({}, b.getF32Type()), input,
       encoded, bias, conv.getStridesAttr(), conv.getDilationsAttr(),
       conv.getLowAttr(), conv.getHighAttr(),
       b.getI64IntegerAttr(group), b.getUnitAttr());
-  if (failed(dims.infer(made)))
+  if (failed(b.dims.infer(made)))
     return false;
   replace(conv, fromBlocks(conv.getLoc(), made, oc));
   return true;
@@ -279,11 +275,11 @@ static bool keepsFinite(Operation *op) {
 bool Layouts::blockElementwise(Operation *op) {
   if (!isa<nn::ElementwiseOpInterface>(op))
     return false;
-  Dims shape = dims.of(op->getResult(0));
+  Dims shape = b.dims.of(op->getResult(0));
   std::optional<int64_t> channels;
   for (Value v : op->getOperands())
     if (auto from = v.getDefiningOp<nn::FromBlocksOp>())
-      if (dims.of(v) == shape)
+      if (b.dims.of(v) == shape)
         channels = from.getChannels();
   // One element in all looks like a scalar below; it gains nothing.
   if (!channels || !shape[1].isConstant(*channels) ||
@@ -300,21 +296,21 @@ bool Layouts::blockElementwise(Operation *op) {
   // Each operand must be one number or have all channels; missing leading
   // dimensions are ones.
   auto aligned = [&](Value v) {
-    Dims mine = dims.of(v), all(shape.size() - mine.size(), DimExpr(1));
+    Dims mine = b.dims.of(v), all(shape.size() - mine.size(), DimExpr(1));
     llvm::append_range(all, mine);
     return all;
   };
   SmallVector<Value> operands(op->getOperands());
   for (Value v : operands)
-    if (!product(dims.of(v)).isConstant(1) &&
+    if (!product(b.dims.of(v)).isConstant(1) &&
         !aligned(v)[1].isConstant(*channels))
       return false;
   b.setInsertionPoint(op);
   auto reshaped = [&](Value v, Dims to) -> Value {
-    if (dims.of(v) == to)
+    if (b.dims.of(v) == to)
       return v;
-    return make<nn::ReshapeOp>(v.getLoc(), elementOf(v), v,
-                               nn::DimsAttr::get(b.getContext(), to));
+    return b.make<nn::ReshapeOp>(v.getLoc(), b.elementOf(v), v,
+                                 nn::DimsAttr::get(b.getContext(), to));
   };
   for (Value &v : operands) {
     Dims mine = aligned(v);
@@ -331,10 +327,10 @@ bool Layouts::blockElementwise(Operation *op) {
   }
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
-  state.addTypes(RankedTensorType::get({}, elementOf(op->getResult(0))));
+  state.addTypes(RankedTensorType::get({}, b.elementOf(op->getResult(0))));
   state.addAttributes(op->getAttrs());
   Operation *made = b.create(state);
-  if (failed(dims.infer(made))) {
+  if (failed(b.dims.infer(made))) {
     made->erase();
     return false;
   }
@@ -347,8 +343,8 @@ bool Layouts::blockPool(nn::PoolOp pool) {
   if (!from || pool.getBlocked())
     return false;
   b.setInsertionPoint(pool);
-  Value made = make<nn::PoolOp>(
-      pool.getLoc(), elementOf(pool.getInput()), from.getInput(),
+  Value made = b.make<nn::PoolOp>(
+      pool.getLoc(), b.elementOf(pool.getInput()), from.getInput(),
       pool.getKindAttr(), pool.getWindowAttr(), pool.getStridesAttr(),
       pool.getDilationsAttr(), pool.getLowAttr(), pool.getHighAttr(),
       pool.getShapeAttr(), pool.getCountPadAttr(), pool.getPAttr(),
@@ -362,19 +358,19 @@ bool Layouts::blockReduce(nn::ReduceOp reduce) {
   auto from = reduce.getInput().getDefiningOp<nn::FromBlocksOp>();
   if (!from)
     return false;
-  Dims x = dims.of(reduce.getInput());
+  Dims x = b.dims.of(reduce.getInput());
   SmallVector<int64_t> axes(reduce.getAxes());
   if (axes.size() != x.size() - 2 || axes.front() != 2)
     return false;
   b.setInsertionPoint(reduce);
-  Value made = make<nn::ReduceOp>(reduce.getLoc(), elementOf(from.getInput()),
-                                  from.getInput(), reduce.getKindAttr(),
-                                  reduce.getAxesAttr(), b.getBoolAttr(true));
+  Value made = b.make<nn::ReduceOp>(
+      reduce.getLoc(), b.elementOf(from.getInput()), from.getInput(),
+      reduce.getKindAttr(), reduce.getAxesAttr(), b.getBoolAttr(true));
   Value flat = fromBlocks(reduce.getLoc(), made, from.getChannels());
   if (!reduce.getKeepdims())
-    flat = make<nn::ReshapeOp>(
-        reduce.getLoc(), elementOf(flat), flat,
-        nn::DimsAttr::get(b.getContext(), dims.of(reduce.getResult())));
+    flat = b.make<nn::ReshapeOp>(
+        reduce.getLoc(), b.elementOf(flat), flat,
+        nn::DimsAttr::get(b.getContext(), b.dims.of(reduce.getResult())));
   replace(reduce, flat);
   return true;
 }
@@ -392,8 +388,8 @@ bool Layouts::blockConcat(nn::ConcatOp concat) {
     inputs.push_back(from.getInput());
   }
   b.setInsertionPoint(concat);
-  Value made = make<nn::ConcatOp>(concat.getLoc(), elementOf(inputs[0]), inputs,
-                                  concat.getAxisAttr());
+  Value made = b.make<nn::ConcatOp>(concat.getLoc(), b.elementOf(inputs[0]),
+                                    inputs, concat.getAxisAttr());
   replace(concat, fromBlocks(concat.getLoc(), made, channels));
   return true;
 }
@@ -409,8 +405,8 @@ bool Layouts::blockInterleave(nn::InterleaveOp interleave) {
     inputs.push_back(from.getInput());
   }
   b.setInsertionPoint(interleave);
-  Value made = make<nn::InterleaveOp>(
-      interleave.getLoc(), elementOf(inputs[0]), inputs,
+  Value made = b.make<nn::InterleaveOp>(
+      interleave.getLoc(), b.elementOf(inputs[0]), inputs,
       interleave.getStepsAttr(), interleave.getShapeAttr());
   replace(interleave, fromBlocks(interleave.getLoc(), made, channels));
   return true;
@@ -419,19 +415,19 @@ bool Layouts::blockInterleave(nn::InterleaveOp interleave) {
 /// A resize of the spatial dimensions works on blocks as on channels.
 bool Layouts::blockResize(nn::ResizeOp resize) {
   auto from = resize.getInput().getDefiningOp<nn::FromBlocksOp>();
-  Dims x = dims.of(resize.getInput()), y = dims.of(resize.getResult());
+  Dims x = b.dims.of(resize.getInput()), y = b.dims.of(resize.getResult());
   if (!from || x.size() < 3 || x[0] != y[0] || x[1] != y[1] ||
       resize.getScales()[0] != 1 || resize.getScales()[1] != 1 ||
       resize.getCoordinates() == "tf_crop_and_resize")
     return false;
   b.setInsertionPoint(resize);
   Dims shape = y;
-  shape[1] = dims.of(from.getInput())[1];
+  shape[1] = b.dims.of(from.getInput())[1];
   shape.push_back(kBlock);
   SmallVector<double> scales(resize.getScales());
   scales.push_back(1);
-  Value made = make<nn::ResizeOp>(
-      resize.getLoc(), elementOf(from.getInput()), from.getInput(),
+  Value made = b.make<nn::ResizeOp>(
+      resize.getLoc(), b.elementOf(from.getInput()), from.getInput(),
       nn::DimsAttr::get(b.getContext(), shape), b.getDenseF64ArrayAttr(scales),
       resize.getRoiAttr(), resize.getModeAttr(), resize.getCoordinatesAttr(),
       resize.getNearestAttr(), resize.getCubicCoefficientAttr(),
@@ -453,17 +449,16 @@ bool Layouts::blockPad(nn::PadOp pad) {
   low.push_back(0);
   high.push_back(0);
   b.setInsertionPoint(pad);
-  Value made = make<nn::PadOp>(pad.getLoc(), elementOf(pad.getResult()),
-                               from.getInput(), pad.getValue(),
-                               nn::DimsAttr::get(b.getContext(), low),
-                               nn::DimsAttr::get(b.getContext(), high),
-                               pad.getModeAttr());
+  Value made = b.make<nn::PadOp>(
+      pad.getLoc(), b.elementOf(pad.getResult()), from.getInput(),
+      pad.getValue(), nn::DimsAttr::get(b.getContext(), low),
+      nn::DimsAttr::get(b.getContext(), high), pad.getModeAttr());
   replace(pad, fromBlocks(pad.getLoc(), made, from.getChannels()));
   return true;
 }
 
 LogicalResult Layouts::run() {
-  if (!dims.isValid())
+  if (!b.dims.isValid())
     return failure();
   if (program.isExternal())
     return success();

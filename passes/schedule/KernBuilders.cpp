@@ -158,6 +158,29 @@ Value KernBuilder::sequence(
   return op.getResult(0);
 }
 
+Value KernBuilder::quadPanels(
+    Value constant, ArrayRef<int64_t> shape,
+    function_ref<int64_t(int64_t column, int64_t step)> place) {
+  bool splat = false;
+  ArrayRef<char> bytes =
+      constant.getDefiningOp<pack::ConstantOp>().getBytes(splat);
+  auto type = RankedTensorType::get(shape, elementOf(constant));
+  std::vector<char> laid(type.getNumElements(), 0);
+  int64_t steps = laid.size() / (shape[0] * kern::kBlock);
+  for (int64_t column = 0; column < shape[0] * kern::kBlock; ++column)
+    for (int64_t step = 0; step < steps; ++step) {
+      int64_t from = place(column, step);
+      if (from < 0)
+        continue;
+      int64_t to = column / kern::kBlock * (steps / 4) + step / 4;
+      to = (to * kern::kBlock + column % kern::kBlock) * 4 + step % 4;
+      laid[to] = bytes[splat ? 0 : from];
+    }
+  Value made = pack::makeConstant(b, constant.getLoc(), type, std::move(laid));
+  dims.set(made, Dims(shape.begin(), shape.end()));
+  return made;
+}
+
 Value KernBuilder::view(Location loc, Value v, Dims shape) {
   if (of(v) == shape)
     return v;

@@ -80,6 +80,13 @@ public:
                        llvm::function_ref<void(mlir::OpBuilder &, mlir::Location,
                                                mlir::ValueRange)> body);
 
+  /// A constant's bytes in panels for products that take four steps at once:
+  /// columns / 16, steps / 4, 16 columns, 4 steps, together of this shape.
+  /// `place` says where an element stands in the constant; -1: it is 0.
+  mlir::Value
+  quadPanels(mlir::Value constant, llvm::ArrayRef<int64_t> shape,
+             llvm::function_ref<int64_t(int64_t column, int64_t step)> place);
+
   mlir::Value view(mlir::Location loc, mlir::Value v, Dims shape);
   mlir::Value empty(mlir::Location loc, mlir::Type element, Dims shape);
   /// A tensor of one value everywhere, written into a new buffer.

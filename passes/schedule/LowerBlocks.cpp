@@ -132,33 +132,19 @@ static Value lowerFromBlocks(KernBuilder &k, nn::FromBlocksOp op) {
 static Value quadWeights(KernBuilder &k, Value weights) {
   Dims w = k.of(weights);
   int64_t outer = w[0].constant(), inner = w[1].constant(), window = 1;
-  SmallVector<int64_t> shape = {(outer + kern::kBlock - 1) / kern::kBlock,
-                                (inner + kern::kBlock - 1) / kern::kBlock};
+  SmallVector<int64_t> shape = {(int64_t)llvm::divideCeil(outer, kern::kBlock),
+                                (int64_t)llvm::divideCeil(inner, kern::kBlock)};
   for (const DimExpr &d : ArrayRef(w).drop_front(2)) {
     window *= d.constant();
     shape.push_back(d.constant());
   }
-  constexpr int64_t quads = kern::kBlock / 4;
-  shape.append({quads, 4 * kern::kBlock});
-  bool splat = false;
-  ArrayRef<char> bytes =
-      weights.getDefiningOp<pack::ConstantOp>().getBytes(splat);
-  std::vector<char> laid(shape[0] * shape[1] * window * 4 * quads *
-                             kern::kBlock,
-                         0);
-  for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < inner; ++i)
-      for (int64_t at = 0; at < window; ++at) {
-        int64_t place = o / kern::kBlock * shape[1] + i / kern::kBlock;
-        place = (place * window + at) * quads + i % kern::kBlock / 4;
-        place = (place * kern::kBlock + o % kern::kBlock) * 4 + i % 4;
-        laid[place] = bytes[splat ? 0 : (o * inner + i) * window + at];
-      }
-  Value made = pack::makeConstant(
-      k.b, weights.getLoc(),
-      RankedTensorType::get(shape, k.elementOf(weights)), std::move(laid));
-  k.dims.set(made, Dims(shape.begin(), shape.end()));
-  return made;
+  shape.append({kern::kBlock / 4, 4 * kern::kBlock});
+  return k.quadPanels(weights, shape, [=](int64_t o, int64_t step) {
+    int64_t block = step / kern::kBlock;
+    int64_t i = block / window * kern::kBlock + step % kern::kBlock;
+    return o < outer && i < inner ? (o * inner + i) * window + block % window
+                                  : -1;
+  });
 }
 
 static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
@@ -206,7 +192,7 @@ static Value lowerBlockedConv(KernBuilder &k, nn::ConvOp op) {
   SmallVector<AffineExpr> right(w.size(), k.b.getAffineConstantExpr(0));
   right[0] = ofGroup(right[0], panels * DimExpr(kern::kBlock));
   if (bytes) {
-    right = {d(panel)};
+    right = {ofGroup(d(panel), panels)};
     for (unsigned i = reduction; i < loops; ++i)
       right.push_back(d(i));
     right.push_back(d(column) * each);

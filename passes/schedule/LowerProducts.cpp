@@ -1,4 +1,5 @@
-// Matrix products: register tiles for f32, a reduction for the rest.
+// Matrix products: register tiles for f32 and constant bytes, a reduction for
+// the rest.
 #include "passes/schedule/KernBuilders.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -109,7 +110,35 @@ static PanelOperand packRhs(KernBuilder &k, Location loc, Value rhs,
   return {packed, mapOf({panel, row, column})};
 }
 
-/// f32, or int8 by encoded integers: register tiles over panels.
+/// Constant i8 [k, n], k a multiple of 4: [panel, k/4, 64], four neighbouring
+/// rows of each of 16 columns.
+static PanelOperand packBytes(KernBuilder &k, Value rhs, unsigned batch) {
+  auto type = cast<RankedTensorType>(rhs.getType());
+  int64_t depth = type.getDimSize(0), columns = type.getDimSize(1);
+  Value panels =
+      k.quadPanels(rhs,
+                   {(int64_t)llvm::divideCeil(columns, kern::kBlock), depth / 4,
+                    4 * kern::kBlock},
+                   [&](int64_t column, int64_t step) {
+                     return column < columns ? step * columns + column : -1;
+                   });
+  auto d = [&](unsigned i) { return k.b.getAffineDimExpr(batch + i); };
+  return {panels, AffineMap::get(batch + 3, 0, {d(1), d(0), d(2) * 4},
+                                 k.b.getContext())};
+}
+
+/// u8 by a constant matrix of i8, in whole steps of four.
+static bool isBytes(KernBuilder &k, nn::MatmulOp op) {
+  Dims x = k.of(op.getLhs());
+  return k.elementOf(op.getResult()).isSignlessInteger(32) &&
+         k.elementOf(op.getLhs()).isUnsignedInteger(8) &&
+         k.elementOf(op.getRhs()).isSignlessInteger(8) &&
+         op.getRhs().getDefiningOp<pack::ConstantOp>() &&
+         k.of(op.getRhs()).size() == 2 &&
+         DimExpr::mod(x.back(), 4).isConstant(0);
+}
+
+/// f32, int8 by encoded integers, or bytes: register tiles over panels.
 static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   Location loc = op.getLoc();
   MLIRContext *context = k.b.getContext();
@@ -117,14 +146,19 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   unsigned batch = y.size() - 2;
   // A matrix that is encoded already has its columns in panels.
   bool encoded = kern::readsPanels(op.getRhs().getType());
+  // A step of the reduction is one element, or four bytes.
+  bool bytes = isBytes(k, op);
+  int64_t each = bytes ? 4 : 1;
   PanelOperand rhs =
-      encoded ? PanelOperand{op.getRhs(),
-                             AffineMap::get(batch + 3, 0,
-                                            {k.b.getAffineDimExpr(batch),
-                                             k.b.getAffineDimExpr(batch + 1) *
-                                                     kern::kBlock +
-                                                 k.b.getAffineDimExpr(batch + 2)},
-                                            context)}
+      encoded
+          ? PanelOperand{op.getRhs(),
+                         AffineMap::get(
+                             batch + 3, 0,
+                             {k.b.getAffineDimExpr(batch),
+                              k.b.getAffineDimExpr(batch + 1) * kern::kBlock +
+                                  k.b.getAffineDimExpr(batch + 2)},
+                             context)}
+      : bytes ? packBytes(k, op.getRhs(), batch)
               : packRhs(k, loc, op.getRhs(), batch);
   // Loops (batch..., row, panel, column, reduction).
   unsigned loops = batch + 4, row = batch, panel = batch + 1,
@@ -132,13 +166,13 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
   auto d = [&](unsigned i) { return k.b.getAffineDimExpr(i); };
   Dims sizes(y.begin(), y.begin() + batch);
   sizes.append({y[batch], DimExpr::ceilDiv(y[batch + 1], kern::kBlock),
-                kern::kBlock, x.back()});
+                kern::kBlock, DimExpr::floorDiv(x.back(), each)});
   SmallVector<AffineExpr> left, result;
   unsigned own = x.size() - 2;
   for (unsigned i = 0; i < own; ++i)
     left.push_back(x[i].isConstant(1) ? k.b.getAffineConstantExpr(0)
                                       : d(batch - own + i));
-  left.append({d(row), d(reduction)});
+  left.append({d(row), d(reduction) * each});
   for (unsigned i = 0; i <= batch; ++i)
     result.push_back(d(i));
   result.push_back(d(panel) * kern::kBlock + d(column));
@@ -153,8 +187,8 @@ static Value lowerTiled(KernBuilder &k, nn::MatmulOp op) {
       k.b, loc, TypeRange{op.getType()}, op.getLhs(), rhs.tensor, ValueRange{},
       ValueRange{}, nn::DimsAttr::get(context, sizes),
       // One encoded matrix serves all rows of the batch.
-      k.b.getI64IntegerAttr(encoded ? batch + 1 : 1), k.b.getI64IntegerAttr(1),
-      nn::DimsAttr::get(context, Dims{y.back()}),
+      k.b.getI64IntegerAttr(encoded || bytes ? batch + 1 : 1),
+      k.b.getI64IntegerAttr(1), nn::DimsAttr::get(context, Dims{y.back()}),
       nn::DimsAttr::get(context, Dims()),
       k.b.getAffineMapArrayAttr(
           {AffineMap::get(loops, 0, left, context), rhsMap,
@@ -199,6 +233,8 @@ static Value lowerMatmul(KernBuilder &k, nn::MatmulOp op) {
   Value a = op.getLhs(), b = op.getRhs();
   Type element = k.elementOf(op.getResult());
   bool encoded = kern::readsPanels(b.getType());
+  if (isBytes(k, op))
+    return lowerTiled(k, op);
   if (element.isF32() && k.elementOf(b).isF32() && !readsColumns(k, op) &&
       (k.elementOf(a).isF32() || (encoded && k.elementOf(a).isInteger(8))))
     return lowerTiled(k, op);

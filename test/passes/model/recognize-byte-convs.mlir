@@ -135,3 +135,27 @@ func.func @sums_of_many_products_stay_integers(%q: tensor<1x80x9x9xui8>, %w: ten
   %y = nn.conv %0, %3 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 2 : i64} : (tensor<1x80x9x9xi32>, tensor<8x40x3x3xi32>) -> tensor<1x8x7x7xi32>
   return %y : tensor<1x8x7x7xi32>
 }
+
+// A zero point known late stands outside, and is taken off; codes whose weights
+// have a zero point are summed under each window.
+// CHECK-LABEL: func @a_zero_point_known_late
+// CHECK-SAME:    (%[[Q:.+]]: tensor<1x8x4x4xui8>, %[[Z:.+]]: tensor<ui8>)
+func.func @a_zero_point_known_late(%q: tensor<1x8x4x4xui8>, %z: tensor<ui8>) -> tensor<1x1x4x4xi32> {
+  // CHECK: %[[PADDED:.+]] = nn.pad %[[Q]], %{{.+}} -> tensor<1x8x6x6xui8>
+  // CHECK: %[[Y:.+]] = nn.conv %[[PADDED]], %{{.+}} -> tensor<1x1x4x4xi32>
+  // CHECK: %[[ONES:.+]] = pack.constant(dense<1> : tensor<1x8x3x3xi8>)
+  // CHECK: %[[SUMS:.+]] = nn.conv %[[PADDED]], %[[ONES]]
+  // CHECK: %[[ZERO:.+]] = pack.constant(dense<-128> : tensor<1x1x1xi32>)
+  // CHECK: %[[OFF:.+]] = nn.mul %[[SUMS]], %[[ZERO]]
+  // CHECK: %[[LESS:.+]] = nn.sub %[[Y]], %[[OFF]]
+  // CHECK: %[[TOTALS:.+]] = pack.constant(dense<14400> : tensor<1x1x1xi32>)
+  // CHECK: nn.mul %[[TOTALS]], %{{.+}}
+  // CHECK: nn.sub %[[LESS]]
+  %codes = pack.constant(dense<200> : tensor<1x8x3x3xui8>) : tensor<1x8x3x3xui8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xi32>
+  %1 = nn.cast %z : (tensor<ui8>) -> tensor<i32>
+  %2 = nn.sub %0, %1 : (tensor<1x8x4x4xi32>, tensor<i32>) -> tensor<1x8x4x4xi32>
+  %3 = nn.cast %codes : (tensor<1x8x3x3xui8>) -> tensor<1x8x3x3xi32>
+  %y = nn.conv %2, %3 {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<1, 1>, high = #nn.dims<1, 1>, group = 1 : i64} : (tensor<1x8x4x4xi32>, tensor<1x8x3x3xi32>) -> tensor<1x1x4x4xi32>
+  return %y : tensor<1x1x4x4xi32>
+}

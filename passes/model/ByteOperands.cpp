@@ -1,0 +1,111 @@
+#include "passes/model/ByteOperands.h"
+
+using namespace mlir;
+using namespace tenon;
+using namespace tenon::model;
+
+static Type elementOf(Value v) {
+  return cast<ShapedType>(v.getType()).getElementType();
+}
+
+/// What is cast or reshaped to `v`, or on the way there the first of bytes.
+static Value behindCasts(Value v, bool toBytes = false) {
+  while (Operation *op = v.getDefiningOp()) {
+    if (!isa<nn::CastOp, nn::ReshapeOp>(op) || (toBytes && isByte(v)))
+      break;
+    v = op->getOperand(0);
+  }
+  return v;
+}
+
+Shifted model::shifted(Value value) {
+  Shifted result;
+  if (auto sub = value.getDefiningOp<nn::SubOp>()) {
+    result.zero = sub.getRhs();
+    value = sub.getLhs();
+  }
+  auto cast = value.getDefiningOp<nn::CastOp>();
+  result.codes = cast ? cast.getInput() : value;
+  return result;
+}
+
+bool model::isByte(Value value) { return elementOf(value).isInteger(8); }
+
+bool model::isByteDifference(Value value) {
+  auto holdsByte = [](Value v) {
+    if (std::optional<double> number = numberOf(v))
+      return *number >= -128 && *number <= 255;
+    return isByte(behindCasts(v, /*toBytes=*/true));
+  };
+  auto sub = value.getDefiningOp<nn::SubOp>();
+  return sub ? holdsByte(sub.getLhs()) && holdsByte(sub.getRhs())
+             : holdsByte(value);
+}
+
+std::optional<double> model::numberOf(Value value) {
+  return pack::getSplat(behindCasts(value));
+}
+
+/// Constant bytes as numbers; splats are written out.
+static std::optional<std::vector<int32_t>> numbersOf(Value v) {
+  v = behindCasts(v, /*toBytes=*/true);
+  auto constant = v.getDefiningOp<pack::ConstantOp>();
+  if (!constant || !isByte(v))
+    return std::nullopt;
+  bool isUnsigned = elementOf(v).isUnsignedInteger();
+  bool splat = false;
+  ArrayRef<char> bytes = constant.getBytes(splat);
+  std::vector<int32_t> numbers(
+      cast<RankedTensorType>(v.getType()).getNumElements());
+  for (auto [i, number] : llvm::enumerate(numbers)) {
+    char byte = bytes[splat ? 0 : i];
+    number = isUnsigned ? (int32_t)(uint8_t)byte : (int32_t)(int8_t)byte;
+  }
+  return numbers;
+}
+
+/// One number per channel, or none.
+static std::optional<std::vector<int32_t>> zerosOf(Value zero,
+                                                   int64_t channels) {
+  if (!zero)
+    return std::vector<int32_t>(channels, 0);
+  if (std::optional<double> number = numberOf(zero))
+    return std::vector<int32_t>(channels, (int32_t)*number);
+  std::optional<std::vector<int32_t>> zeros = numbersOf(zero);
+  if (!zeros || (int64_t)zeros->size() != channels)
+    return std::nullopt;
+  return zeros;
+}
+
+std::optional<ByteWeights> model::byteWeights(Value value, int64_t channel) {
+  Shifted s = shifted(value);
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.hasStaticShape() || type.getNumElements() == 0 || !isByte(s.codes))
+    return std::nullopt;
+  int64_t channels = type.getDimSize(channel), inner = 1;
+  for (int64_t size : type.getShape().drop_front(channel + 1))
+    inner *= size;
+  std::optional<std::vector<int32_t>> codes = numbersOf(s.codes),
+                                      zeros = zerosOf(s.zero, channels);
+  if (!codes || !zeros || (int64_t)codes->size() != type.getNumElements())
+    return std::nullopt;
+  bool isUnsigned = elementOf(s.codes).isUnsignedInteger();
+  ByteWeights result;
+  result.totals.resize(channels);
+  bool fits = true;
+  for (auto [i, code] : llvm::enumerate(*codes)) {
+    int64_t c = i / inner % channels;
+    int32_t difference = code - (*zeros)[c];
+    result.totals[c] += difference;
+    fits &= difference == (int8_t)difference;
+  }
+  for (auto [i, code] : llvm::enumerate(*codes)) {
+    int32_t less = fits ? (*zeros)[i / inner % channels] : isUnsigned ? 128 : 0;
+    result.codes.push_back((char)(code - less));
+  }
+  if (fits)
+    return result;
+  for (int32_t zero : *zeros)
+    result.zeros.push_back(zero - (isUnsigned ? 128 : 0));
+  return result;
+}
