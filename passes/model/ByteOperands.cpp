@@ -20,7 +20,11 @@ static Value behindCasts(Value v, bool toBytes = false) {
 
 Shifted model::shifted(Value value) {
   Shifted result;
-  if (auto sub = value.getDefiningOp<nn::SubOp>()) {
+  // A difference of bytes wraps, and is bytes itself.
+  auto sub = value.getDefiningOp<nn::SubOp>();
+  if (sub && !isByte(sub) &&
+      cast<RankedTensorType>(sub.getLhs().getType()).getShape() ==
+          cast<RankedTensorType>(sub.getType()).getShape()) {
     result.zero = sub.getRhs();
     value = sub.getLhs();
   }
@@ -38,7 +42,8 @@ bool model::isByteDifference(Value value) {
     return isByte(behindCasts(v, /*toBytes=*/true));
   };
   auto sub = value.getDefiningOp<nn::SubOp>();
-  return sub ? holdsByte(sub.getLhs()) && holdsByte(sub.getRhs())
+  return sub && !isByte(sub)
+             ? holdsByte(sub.getLhs()) && holdsByte(sub.getRhs())
              : holdsByte(value);
 }
 

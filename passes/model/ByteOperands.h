@@ -11,7 +11,8 @@ namespace tenon::model {
 struct Shifted {
   mlir::Value codes, zero;
 };
-/// Takes `cast(codes) - zero` apart; any other value is codes.
+/// Takes `cast(codes) - zero` apart, where codes have the shape of the whole;
+/// any other value is codes.
 Shifted shifted(mlir::Value value);
 
 bool isByte(mlir::Value value);

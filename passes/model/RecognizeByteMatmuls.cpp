@@ -49,6 +49,14 @@ private:
 
 } // namespace
 
+/// Whether the left side's zero point is one number, or one per row.
+static bool isPerRow(Value zero) {
+  if (!zero)
+    return true;
+  auto type = cast<RankedTensorType>(zero.getType());
+  return type.getRank() == 0 || type.getShape().back() == 1;
+}
+
 Value Recognizer::perColumn(Location loc, ArrayRef<int32_t> values) {
   std::vector<char> bytes(values.size() * 4);
   std::memcpy(bytes.data(), values.data(), bytes.size());
@@ -132,7 +140,7 @@ LogicalResult Recognizer::run() {
     b.setInsertionPoint(op);
     Shifted x = shifted(op.getLhs());
     std::optional<ByteWeights> w =
-        isByte(x.codes) &&
+        isByte(x.codes) && isPerRow(x.zero) &&
                 cast<RankedTensorType>(op.getRhs().getType()).getRank() == 2
             ? byteWeights(op.getRhs(), 1)
             : std::nullopt;

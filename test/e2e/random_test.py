@@ -36,6 +36,15 @@ g (float[33] x, float[7] y) => (int64[1] a, int64[1] b, float[7] c) {
   c = Hardmax <axis: int = 0> (y)
 }
 """,
+    # A difference of bytes, which wraps, was taken for codes and a zero point.
+    "bytes_less_bytes": """
+<ir_version: 9, opset_import: ["": 20]>
+g (uint8[3,1] x) => (int32[3,2] y)
+<uint8[1,4] c = {1, 200, 3, 4}, int8[4,2] w = {1, -2, 3, -4, 5, -6, 7, 8}> {
+  d = Sub(x, c)
+  y = MatMulInteger(d, w)
+}
+""",
 }
 
 

@@ -85,3 +85,19 @@ func.func @wide_integers_stay(%x: tensor<3x4xi32>, %w: tensor<4x2xi32>) -> tenso
   %y = nn.matmul %x, %w : (tensor<3x4xi32>, tensor<4x2xi32>) -> tensor<3x2xi32>
   return %y : tensor<3x2xi32>
 }
+
+// What is subtracted along the sums is no zero point, and bytes wrap.
+// CHECK-LABEL: func @other_differences_stay
+func.func @other_differences_stay(%x: tensor<3x300xui8>, %z: tensor<300xi32>, %v: tensor<300xui8>) -> (tensor<3x1xi32>, tensor<3x1xi32>) {
+  // CHECK: %[[A:.+]] = nn.sub %{{.+}}, %{{.+}} : (tensor<3x300xi32>, tensor<300xi32>)
+  // CHECK: nn.matmul %[[A]], %{{.+}} : (tensor<3x300xi32>, tensor<300x1xi8>)
+  // CHECK: %[[B:.+]] = nn.sub %{{.+}}, %{{.+}} : (tensor<3x300xui8>, tensor<300xui8>)
+  // CHECK: nn.matmul %[[B]], %{{.+}} : (tensor<3x300xui8>, tensor<300x1xi8>)
+  %w = pack.constant(dense<2> : tensor<300x1xi8>) : tensor<300x1xi8>
+  %0 = nn.cast %x : (tensor<3x300xui8>) -> tensor<3x300xi32>
+  %1 = nn.sub %0, %z : (tensor<3x300xi32>, tensor<300xi32>) -> tensor<3x300xi32>
+  %a = nn.matmul %1, %w : (tensor<3x300xi32>, tensor<300x1xi8>) -> tensor<3x1xi32>
+  %2 = nn.sub %x, %v : (tensor<3x300xui8>, tensor<300xui8>) -> tensor<3x300xui8>
+  %b = nn.matmul %2, %w : (tensor<3x300xui8>, tensor<300x1xi8>) -> tensor<3x1xi32>
+  return %a, %b : tensor<3x1xi32>, tensor<3x1xi32>
+}
