@@ -550,6 +550,9 @@ def resize(g):
     # onnxruntime differs from ONNX where a size is no product of the scale.
     scales = [1, 1] + [g.rng.choice((1, 2, 3, 0.5 if d % 2 == 0 else 1))
                        for d in a.shape[2:]]
+    if (mode, coordinates) == ("cubic", "pytorch_half_pixel") and any(
+            d * scale == 1 for d, scale in zip(a.shape[2:], scales[2:])):
+        raise Reject("onnxruntime interpolates a size of one elsewhere")
     attributes = {"nearest_mode": g.rng.choice(("floor", "round_prefer_floor",
                                                 "ceil"))} \
         if mode == "nearest" else {}
@@ -712,16 +715,35 @@ def quantize(g):
         g.node("DequantizeLinear", [codes, scale, zero])
 
 
-@op()
+def zero_points(g, *kinds):
+    """None, or one of each kind, constant or known late."""
+    if g.chance(0.3):
+        return []
+    return [g.leaf(kind, (), np.asarray(g.rng.randint(0, 5), kind))
+            for kind in kinds]
+
+
+@op(2)
 def integer_product(g):
     a = g.pick(("uint8", "int8"), least=2, most=3)
     kind = g.rng.choice(("uint8", "int8"))
-    b = g.leaf(kind, (a.shape[-1], g.rng.choice(g.sizes)))
-    operands = [a, b]
-    if g.chance():
-        operands += [g.const(np.asarray(3, a.kind)),
-                     g.const(np.asarray(1, kind))]
-    g.node("MatMulInteger", operands)
+    shape = (a.shape[-1], g.rng.choice(g.sizes))
+    b = g.const(g.draw(kind, shape)) if g.chance() else g.leaf(kind, shape)
+    g.node("MatMulInteger", [a, b, *zero_points(g, a.kind, kind)])
+
+
+@op(2)
+def integer_conv(g):
+    a = g.pick(("uint8", "int8"), least=3, most=4)
+    kind = g.rng.choice(("uint8", "int8"))
+    channels = a.shape[1]
+    groups = g.rng.choice((1, 1, channels))
+    kernel = [g.rng.randint(1, min(3, d)) for d in a.shape[2:]]
+    shape = (g.rng.choice((1, 2, 4)) * groups, channels // groups, *kernel)
+    weights = g.const(g.draw(kind, shape)) if g.chance(0.8) else \
+        g.leaf(kind, shape)
+    g.node("ConvInteger", [a, weights, *zero_points(g, a.kind, kind)],
+           group=groups, **window(g, a, kernel))
 
 
 @op()
