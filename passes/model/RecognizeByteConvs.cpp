@@ -2,8 +2,7 @@
 //
 //   conv(sx * (x - zx), sw * (w - zw)) + b
 //     -> float(conv(x, w) - zw * conv(x, 1) - zx * sum(w - zw)) * (sx * sw) + b
-//   conv(x - zx, w - zw) in i32    the same without scales; zx may be known
-//   late
+//   conv(x - zx, w - zw) in i32    the same without scales; zx may come late
 //                                  of few channels: in float, where it is exact
 //   quantize to i8                 to u8, its zero point 128 more
 //
@@ -28,7 +27,7 @@ static RankedTensorType typeOf(Value v) {
 }
 
 /// Sums of so many products stay in 32 bits.
-static constexpr int64_t kDeepest = 1 << 16;
+static constexpr int64_t kDeepest = 1 << 15;
 static constexpr int64_t kFewest = 8;
 
 static Value constantOf(OpBuilder &b, Location loc, ArrayRef<int64_t> shape,

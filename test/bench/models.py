@@ -39,6 +39,7 @@ class Model:
     shapes: dict = field(default_factory=dict)
     small: dict = field(default_factory=dict)
     values: dict = field(default_factory=dict)  # inputs that are constants
+    arrays: dict = field(default_factory=dict)  # functions that draw an input
     engines: tuple = ("ort", "openvino")
     threads: tuple = (1,)
     bits: bool = True  # False where another entry has the same file
@@ -126,9 +127,11 @@ def torch_model(name, dims={}, limits={}, **more):
 
 
 def ocr(part, pattern, shape, small):
+    # Of noise det finds no text: its outputs, all near zero, are noise as well.
     return Model(f"PP-OCR {part}", in_package(
         "rapidocr-onnxruntime", "1.4.4", pattern), shapes={"x": shape},
-        small={"x": small})
+        small={"x": small},
+        arrays={"x": lambda: end_to_end().text(*shape[2:])})
 
 
 def silero(name, shapes={"input": [1, 576], "state": [2, 1, 128]}, **more):

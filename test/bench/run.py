@@ -53,6 +53,7 @@ def race_here(name, engines, threads, seconds, results):
         peers.Tenon.values = model.values
         feeds = peers.make_inputs(onnx.load(path), model.dims, model.shapes,
                                   model.limits)
+        feeds.update({key: draw() for key, draw in model.arrays.items()})
         peak = probes.FmaPeak()
         rows = peers.compete([*engines, "tenon"], path, onnx.load(path), feeds,
                              threads, seconds, {"peak": peak})
