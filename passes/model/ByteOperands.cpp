@@ -114,3 +114,12 @@ std::optional<ByteWeights> model::byteWeights(Value value, int64_t channel) {
     result.zeros.push_back(zero - (isUnsigned ? 128 : 0));
   return result;
 }
+
+Value model::makeI32s(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+                      ArrayRef<int32_t> values) {
+  std::vector<char> bytes(values.size() * sizeof(int32_t));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return pack::makeConstant(builder, loc,
+                            RankedTensorType::get(shape, builder.getI32Type()),
+                            std::move(bytes));
+}

@@ -7,6 +7,11 @@
 
 namespace tenon::model {
 
+/// Sums of so many products of differences of bytes stay in 32 bits, and of so
+/// many they are exact in a float.
+inline constexpr int64_t kDeepestSum = ((int64_t(1) << 31) - 1) / (255 * 255);
+inline constexpr int64_t kDeepestFloatSum = (1 << 24) / (255 * 255);
+
 /// codes - zero; a zero point of null is 0.
 struct Shifted {
   mlir::Value codes, zero;
@@ -31,6 +36,11 @@ struct ByteWeights {
 /// Zero points are one number or one per channel. Codes of u8 are 128 less;
 /// what fits i8 without a zero point has none.
 std::optional<ByteWeights> byteWeights(mlir::Value value, int64_t channel);
+
+/// A constant of i32.
+mlir::Value makeI32s(mlir::OpBuilder &builder, mlir::Location loc,
+                     llvm::ArrayRef<int64_t> shape,
+                     llvm::ArrayRef<int32_t> values);
 
 } // namespace tenon::model
 

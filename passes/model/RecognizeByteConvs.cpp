@@ -26,17 +26,6 @@ static RankedTensorType typeOf(Value v) {
   return cast<RankedTensorType>(v.getType());
 }
 
-/// Sums of so many products stay in 32 bits.
-static constexpr int64_t kDeepest = 1 << 15;
-static constexpr int64_t kFewest = 8;
-
-static Value constantOf(OpBuilder &b, Location loc, ArrayRef<int64_t> shape,
-                        ArrayRef<int32_t> values) {
-  std::vector<char> bytes(values.size() * 4);
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return pack::makeConstant(
-      b, loc, RankedTensorType::get(shape, b.getI32Type()), std::move(bytes));
-}
 
 static nn::DimsAttr dimsAttr(OpBuilder &b, ArrayRef<int64_t> shape) {
   return nn::DimsAttr::get(b.getContext(), Dims(shape.begin(), shape.end()));
@@ -82,9 +71,6 @@ static Value pad(OpBuilder &b, Location loc, Value x, nn::DimsAttr low,
       nn::DimsAttr::get(b.getContext(), after), nn::PadMode::Constant);
 }
 
-/// Sums of so many products of differences up to 255 are exact in a float.
-static constexpr int64_t kDeepestFloat = (1 << 24) / (255 * 255);
-
 /// Products in a sum; kDynamic where that is known late.
 static int64_t depthOf(nn::ConvOp conv) {
   int64_t depth = 1;
@@ -100,10 +86,11 @@ static int64_t depthOf(nn::ConvOp conv) {
 /// are, as floats, if that is exact.
 static bool takesBytes(nn::ConvOp conv) {
   ArrayRef<int64_t> weights = typeOf(conv.getWeights()).getShape();
+  constexpr int64_t few = 8;
   int64_t depth = depthOf(conv);
   return !conv.getBlocked() && weights.size() <= 5 &&
-         !ShapedType::isDynamic(depth) && depth <= kDeepest &&
-         (weights[1] >= kFewest || depth > kDeepestFloat);
+         !ShapedType::isDynamic(depth) && depth <= kDeepestSum &&
+         (weights[1] >= few || depth > kDeepestFloatSum);
 }
 
 /// What byteSums makes.
@@ -140,7 +127,7 @@ static Value byteSums(PatternRewriter &b, nn::ConvOp conv, const Shifted &x,
   Value codes = x.codes, late = zero ? Value() : scalar(b, x.zero, i32);
   Type u8 = b.getIntegerType(8, false);
   if (isSigned) {
-    Value middle = constantOf(b, loc, {}, {128});
+    Value middle = makeI32s(b, loc, {}, {128});
     codes = nn::CastOp::create(b, loc, from.clone(i32), codes);
     codes = nn::AddOp::create(b, loc, codes.getType(), codes, middle);
     codes = nn::CastOp::create(b, loc, from.clone(u8), codes);
@@ -177,7 +164,7 @@ static Value byteSums(PatternRewriter &b, nn::ConvOp conv, const Shifted &x,
     SmallVector<int64_t> one(shape);
     one[0] = 1;
     Value sums = convolve(one, std::vector<char>(depthOf(conv), 1));
-    Value zeros = constantOf(b, loc, channel, weights->zeros);
+    Value zeros = makeI32s(b, loc, channel, weights->zeros);
     y = nn::SubOp::create(b, loc, type, y,
                           nn::MulOp::create(b, loc, type, sums, zeros));
   }
@@ -187,9 +174,9 @@ static Value byteSums(PatternRewriter &b, nn::ConvOp conv, const Shifted &x,
     for (int32_t &total : weights->totals)
       total *= -(int32_t)*zero;
     return nn::AddOp::create(b, loc, type, y,
-                             constantOf(b, loc, channel, weights->totals));
+                             makeI32s(b, loc, channel, weights->totals));
   }
-  Value totals = constantOf(b, loc, channel, weights->totals);
+  Value totals = makeI32s(b, loc, channel, weights->totals);
   return nn::SubOp::create(
       b, loc, type, y,
       nn::MulOp::create(b, loc, totals.getType(), totals, late));
@@ -269,7 +256,7 @@ struct ComputeExactInFloat : OpRewritePattern<nn::ConvOp> {
         isBare(conv))
       return b.notifyMatchFailure(conv, "expected integers that are no bytes");
     int64_t depth = depthOf(conv);
-    if (ShapedType::isDynamic(depth) || depth > kDeepestFloat ||
+    if (ShapedType::isDynamic(depth) || depth > kDeepestFloatSum ||
         !isByteDifference(conv.getInput()) ||
         !isByteDifference(conv.getWeights()))
       return b.notifyMatchFailure(conv, "sums may need more than 24 bits");

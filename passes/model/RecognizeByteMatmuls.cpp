@@ -23,11 +23,6 @@ using namespace tenon::model;
 
 namespace {
 
-/// Sums of so many products of bytes stay in 32 bits.
-constexpr int64_t kDeepest = 1 << 15;
-/// Sums of products of differences up to 255 that a float holds.
-constexpr int64_t kDeepestFloat = (1 << 24) / (255 * 255);
-
 class Recognizer {
 public:
   explicit Recognizer(func::FuncOp program) : program(program), b(program) {}
@@ -36,8 +31,9 @@ public:
 private:
   LogicalResult onBytes(nn::MatmulOp op, Shifted x, const ByteWeights &w);
   LogicalResult inFloat(nn::MatmulOp op);
-  /// One i32 per column.
-  Value perColumn(Location loc, ArrayRef<int32_t> values);
+  Value perColumn(Location loc, ArrayRef<int32_t> values) {
+    return makeI32s(b, loc, {(int64_t)values.size()}, values);
+  }
   int64_t depthOf(nn::MatmulOp op) {
     DimExpr depth = b.dims.of(op.getLhs()).back();
     return depth.isConstant() ? depth.constant() : ShapedType::kDynamic;
@@ -57,13 +53,6 @@ static bool isPerRow(Value zero) {
   return type.getRank() == 0 || type.getShape().back() == 1;
 }
 
-Value Recognizer::perColumn(Location loc, ArrayRef<int32_t> values) {
-  std::vector<char> bytes(values.size() * 4);
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  auto type = RankedTensorType::get({(int64_t)values.size()}, b.getI32Type());
-  return pack::makeConstant(b, loc, type, std::move(bytes));
-}
-
 LogicalResult Recognizer::onBytes(nn::MatmulOp op, Shifted x,
                                   const ByteWeights &w) {
   Location loc = op.getLoc();
@@ -71,8 +60,7 @@ LogicalResult Recognizer::onBytes(nn::MatmulOp op, Shifted x,
   Value codes = x.codes;
   Value zero = x.zero ? b.cast(loc, x.zero, i32) : Value();
   if (!nn::DimBuilder::elementOf(codes).isUnsignedInteger()) {
-    Value middle = perColumn(loc, {128});
-    middle = b.reshape(loc, middle, {});
+    Value middle = makeI32s(b, loc, {}, {128});
     codes = b.cast(loc, codes, i32);
     codes = b.cast(loc, b.make<nn::AddOp>(loc, i32, codes, middle), u8);
     zero = zero ? b.make<nn::AddOp>(loc, i32, zero, middle) : middle;
@@ -135,7 +123,7 @@ LogicalResult Recognizer::run() {
   for (nn::MatmulOp op : products) {
     int64_t depth = depthOf(op);
     if (!nn::DimBuilder::elementOf(op.getResult()).isSignlessInteger(32) ||
-        ShapedType::isDynamic(depth) || depth > kDeepest)
+        ShapedType::isDynamic(depth) || depth > kDeepestSum)
       continue;
     b.setInsertionPoint(op);
     Shifted x = shifted(op.getLhs());
@@ -146,7 +134,8 @@ LogicalResult Recognizer::run() {
             : std::nullopt;
     LogicalResult done =
         w ? onBytes(op, x, *w)
-          : success(depth > kDeepestFloat || !isByteDifference(op.getLhs()) ||
+          : success(depth > kDeepestFloatSum ||
+                    !isByteDifference(op.getLhs()) ||
                     !isByteDifference(op.getRhs()) || succeeded(inFloat(op)));
     if (failed(done))
       return failure();
