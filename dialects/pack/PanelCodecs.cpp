@@ -8,7 +8,8 @@ namespace tenon::pack {
 
 static constexpr int64_t N = kPanelColumns;
 
-//===- Integers ------------------------------------------------------------===//
+//===- Integers
+//------------------------------------------------------------===//
 
 static void storeScale(char *at, float scale, ScaleFormat format) {
   if (format == ScaleFormat::F16) {
@@ -58,7 +59,8 @@ void IntCodec::store(const uint8_t *codes, const float *scales,
       // What is behind k decodes to 0.
       for (int64_t i = used; i < size; ++i)
         column[places.byte[i]] |= zero << places.shift[i];
-      storeScale(stored + codeBytes() + c * scaleSize, scales[b * N + c], scale);
+      storeScale(stored + codeBytes() + c * scaleSize, scales[b * N + c],
+                 scale);
       if (zeros)
         stored[codeBytes() + scaleBytes() + c] = zero;
     }
@@ -80,26 +82,39 @@ void IntCodec::encode(const float *values, char *stored) const {
   store(codes.data(), scales.data(), nullptr, stored);
 }
 
-void IntCodec::decode(const char *stored, float *values) const {
+void IntCodec::load(const char *stored, uint8_t *codes, float *scales,
+                    uint8_t *zeroPoints) const {
   Places places(*this);
   int64_t scaleSize = scaleBytes() / N, size = blockSize();
   int mask = (1 << bits) - 1;
   for (int64_t b = 0; b < blocks(); ++b, stored += blockBytes()) {
     int64_t first = b * size, used = std::min(size, k - first);
     for (int64_t c = 0; c < N; ++c) {
-      float s = loadScale(stored + codeBytes() + c * scaleSize, scale);
-      int zero = zeros ? (uint8_t)stored[codeBytes() + scaleBytes() + c]
-                       : 1 << (bits - 1);
-      for (int64_t i = 0; i < used; ++i) {
-        int code =
+      scales[b * N + c] =
+          loadScale(stored + codeBytes() + c * scaleSize, scale);
+      zeroPoints[b * N + c] =
+          zeros ? stored[codeBytes() + scaleBytes() + c] : 1 << (bits - 1);
+      for (int64_t i = 0; i < used; ++i)
+        codes[c * k + first + i] =
             (uint8_t)stored[c * 4 + places.byte[i]] >> places.shift[i] & mask;
-        values[c * k + first + i] = s * (float)(code - zero);
-      }
     }
   }
 }
 
-//===- 2:4 -----------------------------------------------------------------===//
+void IntCodec::decode(const char *stored, float *values) const {
+  std::vector<uint8_t> codes(N * k), zeroPoints(blocks() * N);
+  std::vector<float> scales(blocks() * N);
+  load(stored, codes.data(), scales.data(), zeroPoints.data());
+  for (int64_t c = 0; c < N; ++c)
+    for (int64_t i = 0; i < k; ++i) {
+      int64_t block = i / blockSize() * N + c;
+      values[c * k + i] =
+          scales[block] * (float)(codes[c * k + i] - zeroPoints[block]);
+    }
+}
+
+//===- 2:4
+//-----------------------------------------------------------------===//
 
 void TwoFourCodec::encode(const float *values, char *stored) const {
   std::memset(stored, 0, bytes());
@@ -155,8 +170,8 @@ void TwoFourCodec::decode(const char *stored, float *values) const {
       for (int64_t s = 0; s < 8; ++s) {
         float v;
         if (isInt8)
-          v = scale * (float)((uint8_t)block[64 + s / 4 * 64 + c * 4 + s % 4] -
-                             128);
+          v = scale *
+              (float)((uint8_t)block[64 + s / 4 * 64 + c * 4 + s % 4] - 128);
         else
           std::memcpy(&v, block + 64 + (s * N + c) * 4, 4);
         int64_t at = b * 16 + (index >> 4 * s & 15);
@@ -167,7 +182,8 @@ void TwoFourCodec::decode(const char *stored, float *values) const {
   }
 }
 
-//===- Half ----------------------------------------------------------------===//
+//===- Half
+//----------------------------------------------------------------===//
 
 void HalfCodec::encode(const float *values, char *stored) const {
   for (int64_t i = 0; i < k; ++i)
@@ -186,7 +202,8 @@ void HalfCodec::decode(const char *stored, float *values) const {
     }
 }
 
-//===- Matrices ------------------------------------------------------------===//
+//===- Matrices
+//------------------------------------------------------------===//
 
 void MatrixView::readPanel(int64_t p, std::vector<float> &values) const {
   values.assign(N * k, 0);

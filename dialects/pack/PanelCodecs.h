@@ -63,6 +63,9 @@ public:
   /// Without zero points, they are the middle of the range.
   void store(const uint8_t *codes, const float *scales,
              const uint8_t *zeroPoints, char *stored) const;
+  /// What was stored, zero points also where they are the middle.
+  void load(const char *stored, uint8_t *codes, float *scales,
+            uint8_t *zeroPoints) const;
 };
 
 class TwoFourCodec : public PanelCodec {

@@ -18,33 +18,36 @@ static Value behindCasts(Value v, bool toBytes = false) {
   return v;
 }
 
+bool model::isByte(Value value) { return elementOf(value).isInteger(8); }
+
+/// Whether all elements are integers from -128 to 255.
+static bool holdsBytes(Value v) {
+  if (std::optional<double> number = numberOf(v))
+    return *number >= -128 && *number <= 255 && *number == std::floor(*number);
+  return isByte(behindCasts(v, /*toBytes=*/true));
+}
+
+bool model::isByteDifference(Value value) {
+  auto sub = value.getDefiningOp<nn::SubOp>();
+  return sub && !isByte(sub)
+             ? holdsBytes(sub.getLhs()) && holdsBytes(sub.getRhs())
+             : holdsBytes(value);
+}
+
 Shifted model::shifted(Value value) {
   Shifted result;
   // A difference of bytes wraps, and is bytes itself.
   auto sub = value.getDefiningOp<nn::SubOp>();
   if (sub && !isByte(sub) &&
       cast<RankedTensorType>(sub.getLhs().getType()).getShape() ==
-          cast<RankedTensorType>(sub.getType()).getShape()) {
+          cast<RankedTensorType>(sub.getType()).getShape() &&
+      (elementOf(sub).isInteger() || holdsBytes(sub.getRhs()))) {
     result.zero = sub.getRhs();
     value = sub.getLhs();
   }
   auto cast = value.getDefiningOp<nn::CastOp>();
   result.codes = cast ? cast.getInput() : value;
   return result;
-}
-
-bool model::isByte(Value value) { return elementOf(value).isInteger(8); }
-
-bool model::isByteDifference(Value value) {
-  auto holdsByte = [](Value v) {
-    if (std::optional<double> number = numberOf(v))
-      return *number >= -128 && *number <= 255;
-    return isByte(behindCasts(v, /*toBytes=*/true));
-  };
-  auto sub = value.getDefiningOp<nn::SubOp>();
-  return sub && !isByte(sub)
-             ? holdsByte(sub.getLhs()) && holdsByte(sub.getRhs())
-             : holdsByte(value);
 }
 
 std::optional<double> model::numberOf(Value value) {
@@ -82,6 +85,31 @@ static std::optional<std::vector<int32_t>> zerosOf(Value zero,
   return zeros;
 }
 
+/// `channels` numbers of which each stands `inner` times in a row.
+static ByteWeights withoutZeros(ArrayRef<int32_t> codes,
+                                ArrayRef<int32_t> zeros, int64_t inner,
+                                bool isUnsigned) {
+  int64_t channels = zeros.size();
+  ByteWeights result;
+  result.totals.resize(channels);
+  bool fits = true;
+  for (auto [i, code] : llvm::enumerate(codes)) {
+    int64_t c = i / inner % channels;
+    int32_t difference = code - zeros[c];
+    result.totals[c] += difference;
+    fits &= difference == (int8_t)difference;
+  }
+  for (auto [i, code] : llvm::enumerate(codes)) {
+    int32_t less = fits ? zeros[i / inner % channels] : isUnsigned ? 128 : 0;
+    result.codes.push_back((char)(code - less));
+  }
+  if (fits)
+    return result;
+  for (int32_t zero : zeros)
+    result.zeros.push_back(zero - (isUnsigned ? 128 : 0));
+  return result;
+}
+
 std::optional<ByteWeights> model::byteWeights(Value value, int64_t channel) {
   Shifted s = shifted(value);
   auto type = cast<RankedTensorType>(value.getType());
@@ -94,25 +122,39 @@ std::optional<ByteWeights> model::byteWeights(Value value, int64_t channel) {
                                       zeros = zerosOf(s.zero, channels);
   if (!codes || !zeros || (int64_t)codes->size() != type.getNumElements())
     return std::nullopt;
-  bool isUnsigned = elementOf(s.codes).isUnsignedInteger();
-  ByteWeights result;
-  result.totals.resize(channels);
-  bool fits = true;
-  for (auto [i, code] : llvm::enumerate(*codes)) {
-    int64_t c = i / inner % channels;
-    int32_t difference = code - (*zeros)[c];
-    result.totals[c] += difference;
-    fits &= difference == (int8_t)difference;
+  return withoutZeros(*codes, *zeros, inner,
+                      elementOf(s.codes).isUnsignedInteger());
+}
+
+std::optional<ByteWeights>
+model::encodedByteWeights(pack::ConstantOp matrix, std::vector<float> &scales) {
+  RankedTensorType type = matrix.getType();
+  auto encoding = dyn_cast_if_present<pack::IntAttr>(type.getEncoding());
+  if (!encoding || encoding.getBits() != 8 || encoding.getGroup() ||
+      encoding.getTransposed())
+    return std::nullopt;
+  int64_t k = type.getDimSize(0), n = type.getDimSize(1);
+  bool isSplat = false;
+  ArrayRef<char> stored = matrix.getBytes(isSplat);
+  if (stored.size() != pack::storedBytes(type))
+    return std::nullopt; // bytes that stand elsewhere
+  std::unique_ptr<pack::PanelCodec> panels = pack::panelCodec(type);
+  auto &codec = static_cast<pack::IntCodec &>(*panels);
+  std::vector<int32_t> codes(k * n), zeros(n);
+  constexpr int64_t columns = pack::kPanelColumns;
+  std::vector<uint8_t> some(columns * k), points(columns);
+  std::vector<float> each(columns);
+  for (int64_t first = 0; first < n; first += columns) {
+    codec.load(stored.data() + first / columns * codec.bytes(), some.data(),
+               each.data(), points.data());
+    for (int64_t c = 0; c < std::min(columns, n - first); ++c) {
+      scales.push_back(each[c]);
+      zeros[first + c] = points[c];
+      for (int64_t i = 0; i < k; ++i)
+        codes[i * n + first + c] = some[c * k + i];
+    }
   }
-  for (auto [i, code] : llvm::enumerate(*codes)) {
-    int32_t less = fits ? (*zeros)[i / inner % channels] : isUnsigned ? 128 : 0;
-    result.codes.push_back((char)(code - less));
-  }
-  if (fits)
-    return result;
-  for (int32_t zero : *zeros)
-    result.zeros.push_back(zero - (isUnsigned ? 128 : 0));
-  return result;
+  return withoutZeros(codes, zeros, /*inner=*/1, /*isUnsigned=*/true);
 }
 
 Value model::makeI32s(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,

@@ -16,8 +16,8 @@ inline constexpr int64_t kDeepestFloatSum = (1 << 24) / (255 * 255);
 struct Shifted {
   mlir::Value codes, zero;
 };
-/// Takes `cast(codes) - zero` apart, where codes have the shape of the whole;
-/// any other value is codes.
+/// Takes `cast(codes) - zero` apart, where codes have the shape of the whole
+/// and zero is an integer; any other value is codes.
 Shifted shifted(mlir::Value value);
 
 bool isByte(mlir::Value value);
@@ -36,6 +36,11 @@ struct ByteWeights {
 /// Zero points are one number or one per channel. Codes of u8 are 128 less;
 /// what fits i8 without a zero point has none.
 std::optional<ByteWeights> byteWeights(mlir::Value value, int64_t channel);
+
+/// Codes of 8 bits that a matrix [k, n] keeps with a scale per column, which
+/// is added to `scales`.
+std::optional<ByteWeights> encodedByteWeights(pack::ConstantOp matrix,
+                                              std::vector<float> &scales);
 
 /// A constant of i32.
 mlir::Value makeI32s(mlir::OpBuilder &builder, mlir::Location loc,

@@ -97,6 +97,13 @@ def RecognizeByteMatmulsPass : Pass<"tenon-recognize-byte-matmuls", "::mlir::fun
     %2 = nn.mul %zero, %totals : ...
     %y = nn.sub %1, %2 : ...
     ```
+    A product of floats, both sides dequantized, is one of bytes as well; scales
+    follow:
+    ```mlir
+    %3 = nn.mul %2, %sx : (tensor<4x64xf32>, tensor<f32>) -> tensor<4x64xf32>
+    %w = pack.constant(...) : tensor<64x32xf32, #pack.int<8, scale = f32>>
+    %y = nn.matmul %3, %w : ...
+    ```
     Weights that are not constant, and few products: in float, which is exact.
     Before constants are folded, as wide integers are made of the weights then.
   }];

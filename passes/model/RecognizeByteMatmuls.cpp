@@ -3,6 +3,8 @@
 //   (x - zx) * (w - zw) in i32, w constant
 //     -> x * w - sums(x) * zw - zx * sums(w - zw)
 //        x as u8 and w as i8, by 128 more or less, and their zero points too
+//   sx * (x - zx) by W kept as codes of 8 bits, a scale per column sw
+//     -> float(the same sums) * (sx * sw)
 //   both sides known late, few products
 //     -> in float, exact
 //
@@ -29,8 +31,13 @@ public:
   LogicalResult run();
 
 private:
-  LogicalResult onBytes(nn::MatmulOp op, Shifted x, const ByteWeights &w);
+  /// The sums; null after an error.
+  Value onBytes(nn::MatmulOp op, Shifted x, const ByteWeights &w);
+  LogicalResult integers(nn::MatmulOp op);
+  LogicalResult dequantized(nn::MatmulOp op);
   LogicalResult inFloat(nn::MatmulOp op);
+  /// Fails where `y` is null.
+  LogicalResult replace(nn::MatmulOp op, Value y);
   Value perColumn(Location loc, ArrayRef<int32_t> values) {
     return makeI32s(b, loc, {(int64_t)values.size()}, values);
   }
@@ -53,8 +60,7 @@ static bool isPerRow(Value zero) {
   return type.getRank() == 0 || type.getShape().back() == 1;
 }
 
-LogicalResult Recognizer::onBytes(nn::MatmulOp op, Shifted x,
-                                  const ByteWeights &w) {
+Value Recognizer::onBytes(nn::MatmulOp op, Shifted x, const ByteWeights &w) {
   Location loc = op.getLoc();
   Type i32 = b.getI32Type(), u8 = b.getIntegerType(8, false);
   Value codes = x.codes;
@@ -96,6 +102,10 @@ LogicalResult Recognizer::onBytes(nn::MatmulOp op, Shifted x,
     y = b.make<nn::SubOp>(
         loc, i32, y,
         b.make<nn::MulOp>(loc, i32, zero, perColumn(loc, w.totals)));
+  return y;
+}
+
+LogicalResult Recognizer::replace(nn::MatmulOp op, Value y) {
   if (!y)
     return failure();
   op.getResult().replaceAllUsesWith(y);
@@ -103,16 +113,54 @@ LogicalResult Recognizer::onBytes(nn::MatmulOp op, Shifted x,
   return success();
 }
 
+/// Of floats, as DequantizeLinear on both sides leaves them.
+LogicalResult Recognizer::dequantized(nn::MatmulOp op) {
+  auto x = op.getLhs().getDefiningOp<nn::MulOp>();
+  auto matrix = op.getRhs().getDefiningOp<pack::ConstantOp>();
+  if (!x || !matrix || b.dims.of(x.getLhs()) != b.dims.of(x))
+    return success();
+  Shifted codes = shifted(x.getLhs());
+  std::vector<float> scales;
+  if (!isByte(codes.codes) || !isPerRow(codes.zero) || !isPerRow(x.getRhs()))
+    return success();
+  std::optional<ByteWeights> w = encodedByteWeights(matrix, scales);
+  if (!w)
+    return success();
+  Location loc = op.getLoc();
+  Type f32 = b.getF32Type();
+  Value y = onBytes(op, codes, *w);
+  std::vector<char> bytes(scales.size() * sizeof(float));
+  std::memcpy(bytes.data(), scales.data(), bytes.size());
+  Value factor = b.make<nn::MulOp>(
+      loc, f32,
+      pack::makeConstant(b, loc,
+                         RankedTensorType::get({(int64_t)scales.size()}, f32),
+                         std::move(bytes)),
+      x.getRhs());
+  return replace(op,
+                 y ? b.make<nn::MulOp>(loc, f32, b.cast(loc, y, f32), factor)
+                   : Value());
+}
+
 LogicalResult Recognizer::inFloat(nn::MatmulOp op) {
   Location loc = op.getLoc();
   Type f32 = b.getF32Type();
   Value y = b.make<nn::MatmulOp>(loc, f32, b.cast(loc, op.getLhs(), f32),
                                  b.cast(loc, op.getRhs(), f32));
-  if (!y)
-    return failure();
-  op.getResult().replaceAllUsesWith(b.cast(loc, y, b.getI32Type()));
-  op.erase();
-  return success();
+  return replace(op, y ? b.cast(loc, y, b.getI32Type()) : Value());
+}
+
+/// Of integers, as MatMulInteger and QLinearMatMul are written.
+LogicalResult Recognizer::integers(nn::MatmulOp op) {
+  Shifted x = shifted(op.getLhs());
+  if (isByte(x.codes) && isPerRow(x.zero) &&
+      cast<RankedTensorType>(op.getRhs().getType()).getRank() == 2)
+    if (std::optional<ByteWeights> w = byteWeights(op.getRhs(), 1))
+      return replace(op, onBytes(op, x, *w));
+  if (depthOf(op) > kDeepestFloatSum || !isByteDifference(op.getLhs()) ||
+      !isByteDifference(op.getRhs()))
+    return success();
+  return inFloat(op);
 }
 
 LogicalResult Recognizer::run() {
@@ -122,21 +170,13 @@ LogicalResult Recognizer::run() {
   program.walk([&](nn::MatmulOp op) { products.push_back(op); });
   for (nn::MatmulOp op : products) {
     int64_t depth = depthOf(op);
-    if (!nn::DimBuilder::elementOf(op.getResult()).isSignlessInteger(32) ||
-        ShapedType::isDynamic(depth) || depth > kDeepestSum)
+    if (ShapedType::isDynamic(depth) || depth > kDeepestSum)
       continue;
     b.setInsertionPoint(op);
-    Shifted x = shifted(op.getLhs());
-    std::optional<ByteWeights> w =
-        isByte(x.codes) && isPerRow(x.zero) &&
-                cast<RankedTensorType>(op.getRhs().getType()).getRank() == 2
-            ? byteWeights(op.getRhs(), 1)
-            : std::nullopt;
-    LogicalResult done =
-        w ? onBytes(op, x, *w)
-          : success(depth > kDeepestFloatSum ||
-                    !isByteDifference(op.getLhs()) ||
-                    !isByteDifference(op.getRhs()) || succeeded(inFloat(op)));
+    Type element = nn::DimBuilder::elementOf(op.getResult());
+    LogicalResult done = element.isSignlessInteger(32) ? integers(op)
+                         : element.isF32()             ? dequantized(op)
+                                                       : success();
     if (failed(done))
       return failure();
   }

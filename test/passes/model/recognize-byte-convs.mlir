@@ -21,6 +21,22 @@ func.func @a_zero_point_is_taken_off_the_sums(%q: tensor<1x8x4x4xui8>) -> tensor
   return %y : tensor<1x2x4x4xf32>
 }
 
+// An image less its mean: 3.5 is no zero point.
+// CHECK-LABEL: func @a_mean_stays
+func.func @a_mean_stays(%q: tensor<1x8x4x4xui8>) -> tensor<1x2x4x4xf32> {
+  // CHECK: nn.conv %{{.+}} : (tensor<1x8x4x4xf32>, tensor<2x8x1x1xf32>) -> tensor<1x2x4x4xf32>
+  %sx = pack.constant(dense<0.5> : tensor<f32>) : tensor<f32>
+  %mean = pack.constant(dense<3.5> : tensor<f32>) : tensor<f32>
+  %codes = pack.constant(dense<3> : tensor<2x8x1x1xi8>) : tensor<2x8x1x1xi8>
+  %0 = nn.cast %q : (tensor<1x8x4x4xui8>) -> tensor<1x8x4x4xf32>
+  %1 = nn.sub %0, %mean : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %x = nn.mul %1, %sx : (tensor<1x8x4x4xf32>, tensor<f32>) -> tensor<1x8x4x4xf32>
+  %2 = nn.cast %codes : (tensor<2x8x1x1xi8>) -> tensor<2x8x1x1xf32>
+  %w = nn.mul %2, %sx : (tensor<2x8x1x1xf32>, tensor<f32>) -> tensor<2x8x1x1xf32>
+  %y = nn.conv %x, %w {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, low = #nn.dims<0, 0>, high = #nn.dims<0, 0>, group = 1 : i64} : (tensor<1x8x4x4xf32>, tensor<2x8x1x1xf32>) -> tensor<1x2x4x4xf32>
+  return %y : tensor<1x2x4x4xf32>
+}
+
 // What stands outside is the zero point, not the code 0.
 // CHECK-LABEL: func @outside_stands_the_zero_point
 // CHECK-SAME:    (%[[Q:.+]]: tensor<1x8x4x4xui8>)
