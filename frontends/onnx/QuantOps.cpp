@@ -3,6 +3,8 @@
 //
 //   DequantizeLinear   (cast x - cast zero) * scale
 //   QLinearMatMul      quantize(cast(matmul(a - az, b - bz)) * (as * bs), ...)
+#include "frontends/onnx/QuantOps.h"
+
 #include "frontends/onnx/LowBit.h"
 
 using namespace mlir;
@@ -337,19 +339,25 @@ static LogicalResult translateMatMulIntegerToFloat(NodeContext &node) {
   return node.yield(node.cast(real, node.element(2)));
 }
 
-/// onnxruntime: A in float, B, b_scale, [b_zero], [bias]; A is quantized by
-/// its range first.
+Value onnx::multiplyByRange(NodeContext &node, Value x,
+                            QuantizedMatrix matrix) {
+  Quantized q = quantizeByRange(node, x);
+  Value product =
+      multiply(node, {q.values, q.zeroPoint}, {matrix.codes, matrix.zero});
+  return toReal(node, product, q.scale, matrix.scale, std::nullopt);
+}
+
+/// onnxruntime: A in float, B, b_scale, [b_zero], [bias].
 static LogicalResult translateDynamicQuantizeMatMul(NodeContext &node) {
   Value a = node.in(0);
   if (!a)
     return failure();
-  std::optional<Value> bias;
+  IntegerMatrix matrix = integerMatrix(node, 1, 3, false);
+  Value y =
+      multiplyByRange(node, a, {matrix.values, matrix.zeroPoint, node.in(2)});
   if (node.has(4))
-    bias = node.in(4);
-  Quantized q = quantizeByRange(node, a);
-  Value product =
-      multiply(node, {q.values, q.zeroPoint}, integerMatrix(node, 1, 3, false));
-  return node.yield(toReal(node, product, q.scale, node.in(2), bias));
+    y = node.make<nn::AddOp>(node.builder.getF32Type(), y, node.in(4));
+  return node.yield(y);
 }
 
 //===- onnxruntime's lookup -------------------------------------------------===//

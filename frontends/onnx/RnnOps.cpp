@@ -3,6 +3,7 @@
 //
 //   p = x * W^T + b                [seq, batch, gates*hidden], one product
 //   scan t: g = p[t] + h * R^T     gates, activations, next state
+#include "frontends/onnx/QuantOps.h"
 #include "frontends/onnx/Recurrence.h"
 
 using namespace mlir;
@@ -42,8 +43,14 @@ protected:
   Value gate(Value v, int64_t from, int64_t count = 1);
   Value activate(Value x, unsigned which);
   Value clipped(Value x);
+  /// [directions, gates*hidden, columns] of W (1) or R (2).
+  virtual Dims matrixDims(size_t input) { return node.dims(input); }
   /// The matrix of one direction, rows [from, to) of its gates, transposed.
-  Value weights(size_t input, int64_t from, int64_t to);
+  virtual Value weights(size_t input, int64_t from, int64_t to);
+  /// x by what weights() gave for W (1) or R (2).
+  virtual Value times(Value x, size_t /*input*/, Value matrix) {
+    return node.make<nn::MatmulOp>(element, x, matrix);
+  }
   /// A vector of one direction, elements [from, to) in units of hidden.
   Value vector(size_t input, int64_t from, int64_t to);
 
@@ -192,7 +199,7 @@ LogicalResult RnnTranslator::run() {
   element = node.elementOf(x);
   StringRef order = node.node.getString("direction", "forward");
   directions = order == "bidirectional" ? 2 : 1;
-  Dims wDims = node.dimsOf(w), rDims = node.dimsOf(r);
+  Dims wDims = matrixDims(1), rDims = matrixDims(2);
   if (node.dimsOf(x).size() != 3 || wDims.size() != 3 || rDims.size() != 3)
     return node.error() << "expected X, W and R of rank 3, but got "
                         << dimsToString(node.dimsOf(x)) << ", "
@@ -273,7 +280,7 @@ LogicalResult RnnTranslator::run() {
     bool backward = order == "reverse" || direction == 1;
     DimExpr input = xDims[2];
     Value flat = node.reshape(x, {seq * batch, input});
-    Value p = node.make<nn::MatmulOp>(element, flat, weights(1, 0, gates));
+    Value p = times(flat, 1, weights(1, 0, gates));
     if (node.has(3)) {
       p = add(p, vector(3, 0, gates));
       if (addsRecurrentBias())
@@ -446,7 +453,7 @@ public:
   }
   SmallVector<Value> step(Value p, ValueRange states) override {
     Value h = states[0], c = states[1];
-    Value g = add(node.make<nn::MatmulOp>(element, h, recurrent), p);
+    Value g = add(times(h, 2, recurrent), p);
     auto gated = [&](int64_t k, int64_t peep, Value cell) {
       Value v = gate(g, k);
       if (peephole[peep])
@@ -465,10 +472,83 @@ private:
   Value recurrent, peephole[3]; // i, o, f
 };
 
+/// onnxruntime's LSTM of quantized matrices, which stand transposed: operands 8
+/// to 11 are scale and zero point of W and of R. The inputs of all steps are
+/// quantized by their range at once, the state in each step.
+class DynamicQuantizeLstm : public Lstm {
+public:
+  using Lstm::Lstm;
+
+protected:
+  Dims matrixDims(size_t input) override {
+    Dims dims = node.dims(input);
+    if (dims.size() == 3)
+      std::swap(dims[1], dims[2]);
+    return dims;
+  }
+  Value weights(size_t input, int64_t from, int64_t to) override;
+  Value times(Value x, size_t input, Value) override {
+    return multiplyByRange(node, x, matrices[input - 1]);
+  }
+
+private:
+  QuantizedMatrix matrices[2]; // W, R of this direction
+};
+
 } // namespace
+
+Value DynamicQuantizeLstm::weights(size_t input, int64_t from, int64_t to) {
+  size_t scaleAt = input == 1 ? 8 : 10, zeroAt = scaleAt + 1;
+  auto codes = node.constantBytes(input), zeros = node.constantBytes(zeroAt);
+  Value v = node.in(input), scale = node.in(scaleAt);
+  if (!v || !scale || !node.elementOf(v).isInteger(8) || !codes ||
+      (node.has(zeroAt) && !zeros)) {
+    node.error() << "expected W and R as constants of 8 bits, with scales and "
+                    "constant zero points";
+    return {};
+  }
+  int64_t columns = (to - from) * hidden;
+  int64_t rows = codes->size() / (directions * columns);
+  Type element = node.elementOf(v);
+  auto ofDirection = [&](ArrayRef<char> bytes, ArrayRef<int64_t> shape) {
+    size_t size = bytes.size() / directions;
+    bytes = bytes.slice(direction * size, size);
+    return node.constant(RankedTensorType::get(shape, element),
+                         std::vector<char>(bytes.begin(), bytes.end()));
+  };
+  // One number for all columns, or one for each.
+  auto each = [&](int64_t count) -> std::optional<SmallVector<int64_t>> {
+    if (count == directions)
+      return SmallVector<int64_t>();
+    if (count == directions * columns)
+      return SmallVector<int64_t>{columns};
+    node.error() << "expected scales and zero points of [" << directions
+                 << "] or [" << directions << ", " << columns << "], but got "
+                 << count << " numbers";
+    return std::nullopt;
+  };
+  DimExpr scales(1);
+  for (const DimExpr &d : node.dimsOf(scale))
+    scales *= d;
+  auto shape = each(scales.asConstant().value_or(0));
+  auto zeroShape = zeros ? each(zeros->size()) : SmallVector<int64_t>();
+  if (!shape || !zeroShape)
+    return {};
+  int64_t width = shape->empty() ? 1 : columns;
+  scale = slice(node.reshape(scale, {directions, width}), {direction, 0},
+                {1, width});
+  matrices[input - 1] = {
+      ofDirection(*codes, {rows, columns}),
+      zeros ? ofDirection(*zeros, *zeroShape) : Value(),
+      node.reshape(scale, Dims(shape->begin(), shape->end()))};
+  return matrices[input - 1].codes;
+}
 
 void onnx::addRnnTranslators(TranslatorTable &t) {
   t["RNN"] = [](NodeContext &node) { return PlainRnn(node).run(); };
   t["GRU"] = [](NodeContext &node) { return Gru(node).run(); };
   t["LSTM"] = [](NodeContext &node) { return Lstm(node).run(); };
+  t["com.microsoft::DynamicQuantizeLSTM"] = [](NodeContext &node) {
+    return DynamicQuantizeLstm(node).run();
+  };
 }

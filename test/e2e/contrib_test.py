@@ -212,6 +212,32 @@ case("DynamicQuantizeMatMul", "DynamicQuantizeMatMul",
      {"a": normal(5, 32), "b": codes(np.int8, 32, 12),
       "scale": np.abs(normal(12)) / 50, "zero": codes(np.int8, 12) // 8,
       "bias": normal(12)}, {"y": (F, 2)}, ("b", "scale", "zero", "bias"))
+
+
+def lstm(name, directions, kind, scales, **attributes):
+    hidden, inner = 16, 24
+    shape = (directions, 4 * hidden) if scales == "columns" else (directions,)
+    # onnxruntime has no zero points per column.
+    zeros = {n: codes(kind, *shape) // 16 * (scales == "one")
+             for n in ("wz", "rz")}
+    case(f"DynamicQuantizeLSTM, {name}", "DynamicQuantizeLSTM",
+         {"x": normal(5, 1, inner),
+          "w": codes(kind, directions, inner, 4 * hidden),
+          "r": codes(kind, directions, hidden, 4 * hidden),
+          "b": normal(directions, 8 * hidden), "lengths": None,
+          "h0": normal(directions, 1, hidden) / 2,
+          "c0": normal(directions, 1, hidden), "peepholes": None,
+          "ws": np.abs(normal(*shape)) / 500, "wz": zeros["wz"],
+          "rs": np.abs(normal(*shape)) / 500, "rz": zeros["rz"]},
+         {"y": (F, 4), "h": (F, 3), "c": (F, 3)},
+         ("w", "r", "b", "ws", "wz", "rs", "rz"), hidden_size=hidden,
+         **attributes)
+
+
+lstm("i8", 1, np.int8, "one")
+lstm("backward, u8", 1, U8, "one", direction="reverse")
+lstm("both ways, scales per column", 2, np.int8, "columns",
+     direction="bidirectional")
 for operator in ("QLinearAdd", "QLinearMul"):
     zero = np.array(120, U8)
     case(operator, operator,
