@@ -97,6 +97,10 @@ static LogicalResult translateTensorScatter(NodeContext &node) {
       node.axis(node.node.getInt("axis", -2), node.rank(0));
   if (failed(axis))
     return failure();
+  if (node.rank(1) != node.rank(0))
+    return node.error() << "expected an update of the cache's rank "
+                        << node.rank(0) << ", but got "
+                        << dimsToString(node.dims(1));
   StringRef mode = node.node.getString("mode", "linear");
   if (mode != "linear" && mode != "circular")
     return node.error() << "expected the mode linear or circular, but got '"

@@ -198,10 +198,7 @@ const IntTensor *NodeContext::demandInts(size_t i, StringRef name,
 
 std::optional<DimExpr> NodeContext::demandInt(size_t i, StringRef name,
                                               DimRange range) {
-  const IntTensor *contents = demandInts(i, name, range);
-  if (!contents || contents->values.size() != 1)
-    return std::nullopt;
-  return contents->values[0];
+  return only(demandInts(i, name, range), name);
 }
 
 LogicalResult NodeContext::checkInts(size_t i, StringRef name,

@@ -40,6 +40,21 @@ const IntTensor *NodeContext::requireInts(size_t i, StringRef name) {
   return contents;
 }
 
+std::optional<DimExpr> NodeContext::only(const IntTensor *contents,
+                                         StringRef name) {
+  if (!contents)
+    return std::nullopt;
+  if (contents->values.size() == 1)
+    return contents->values[0];
+  error() << "expected one number as '" << name << "', but got "
+          << contents->values.size();
+  return std::nullopt;
+}
+
+std::optional<DimExpr> NodeContext::requireInt(size_t i, StringRef name) {
+  return only(requireInts(i, name), name);
+}
+
 std::optional<ArrayRef<char>> NodeContext::constantBytes(size_t i) {
   const TensorData *tensor =
       has(i) ? importer.lookupConstant(node.inputs[i]) : nullptr;

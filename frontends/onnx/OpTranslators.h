@@ -57,6 +57,8 @@ public:
   std::optional<DimExpr> oneInt(size_t i);
   /// The same as `ints`, reporting an error that names the operand if they are not.
   const IntTensor *requireInts(size_t i, llvm::StringRef name);
+  /// The same of one element.
+  std::optional<DimExpr> requireInt(size_t i, llvm::StringRef name);
   /// The contents of a small integer operand that decides shapes, as symbols
   /// where only run time knows them; an error if it is none.
   const IntTensor *demandInts(size_t i, llvm::StringRef name, DimRange range);
@@ -116,6 +118,9 @@ public:
   GraphImporter &importer;
 
 private:
+  /// The only element of `contents`; none where it is null, or after an error
+  /// for any other number of elements.
+  std::optional<DimExpr> only(const IntTensor *contents, llvm::StringRef name);
   /// In place of those the node names; empty: they are looked up.
   llvm::SmallVector<mlir::Value> operands;
 

@@ -57,14 +57,11 @@ static LogicalResult translateArg(NodeContext &node) {
 }
 
 static LogicalResult translateCumulate(NodeContext &node) {
-  const IntTensor *given = node.requireInts(1, "axis");
+  std::optional<DimExpr> given = node.requireInt(1, "axis");
   if (!given)
     return failure();
-  if (given->values.size() != 1)
-    return node.error() << "expected one axis, but got "
-                        << given->values.size();
   FailureOr<int64_t> axis =
-      node.axis(given->values[0].asConstant().value_or(INT64_MAX), node.rank(0));
+      node.axis(given->asConstant().value_or(INT64_MAX), node.rank(0));
   if (failed(axis))
     return failure();
   return node.yield(node.make<nn::CumulateOp>(

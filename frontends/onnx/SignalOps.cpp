@@ -208,10 +208,10 @@ static LogicalResult translateDft(NodeContext &node) {
   Dims sizes = node.dims(0);
   int64_t rank = sizes.size(), asked = node.node.getInt("axis", -2);
   if (node.has(2)) {
-    const IntTensor *given = node.requireInts(2, "axis");
+    std::optional<DimExpr> given = node.requireInt(2, "axis");
     if (!given)
       return failure();
-    asked = given->values[0].asConstant().value_or(INT64_MAX);
+    asked = given->asConstant().value_or(INT64_MAX);
   }
   FailureOr<int64_t> axis = node.axis(asked, rank);
   if (failed(axis))
@@ -228,10 +228,10 @@ static LogicalResult translateDft(NodeContext &node) {
   if (inverse && oneSided)
     length = (length - DimExpr(1)) * DimExpr(2);
   if (node.has(1)) {
-    const IntTensor *given = node.requireInts(1, "dft_length");
+    std::optional<DimExpr> given = node.requireInt(1, "dft_length");
     if (!given)
       return failure();
-    length = given->values[0];
+    length = *given;
   }
   // A symbolic length is one product with a matrix made when the model runs.
   constexpr int64_t longest = 1 << 20, longestSymbolic = 1 << 12;
@@ -299,28 +299,30 @@ static LogicalResult translateDft(NodeContext &node) {
 /// Frames of the signal by one gather, times the window, each transformed.
 static LogicalResult translateStft(NodeContext &node) {
   Value x = node.in(0);
-  const IntTensor *step = node.requireInts(1, "frame_step");
+  std::optional<DimExpr> step = node.requireInt(1, "frame_step");
   if (!x || !step)
     return failure();
   Dims sizes = node.dims(0);
+  if (node.has(2) && node.rank(2) != 1)
+    return node.error() << "expected a window of rank 1, but got "
+                        << dimsToString(node.dims(2));
   DimExpr length = node.has(2) ? node.dims(2)[0] : DimExpr(0);
   if (node.has(3)) {
-    const IntTensor *given = node.requireInts(3, "frame_length");
+    std::optional<DimExpr> given = node.requireInt(3, "frame_length");
     if (!given)
       return failure();
-    length = given->values[0];
+    length = *given;
   }
   Type element = node.element(0), i64 = node.builder.getI64Type();
   if (sizes.size() != 3 && sizes.size() != 2)
     return node.error() << "expected a signal [batch, samples, parts], but got "
                         << dimsToString(sizes);
-  if (!length.isConstant() || length.constant() < 1 ||
-      !step->values[0].isConstant() || step->values[0].constant() < 1 ||
-      !(element.isF32() || element.isF64()))
+  if (!length.isConstant() || length.constant() < 1 || !step->isConstant() ||
+      step->constant() < 1 || !(element.isF32() || element.isF64()))
     return node.error() << "expected a constant frame_step and frame_length "
                            "and a signal of float or double, but got "
-                        << step->values[0].str() << " and " << length.str();
-  int64_t n = length.constant(), hop = step->values[0].constant();
+                        << step->str() << " and " << length.str();
+  int64_t n = length.constant(), hop = step->constant();
   DimExpr frames =
       DimExpr::floorDiv(sizes[1] - DimExpr(n), hop) + DimExpr(1);
   Value start = node.make<nn::IotaOp>(i64, node.scalar(i64, 0),
@@ -346,7 +348,7 @@ static LogicalResult translateMelWeightMatrix(NodeContext &node) {
   double given[5];
   for (size_t i = 0; i < 5; ++i) {
     if (const IntTensor *number = node.ints(i)) {
-      if (number->values[0].isConstant()) {
+      if (number->values.size() == 1 && number->values[0].isConstant()) {
         given[i] = number->values[0].constant();
         continue;
       }

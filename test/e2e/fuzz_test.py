@@ -3,6 +3,7 @@
 
 usage: fuzz_test.py --build DIR --suite DIR [--count N] [--seed S] [--keep DIR]
 
+  findings   of libFuzzer, test/fuzz/findings/import and load
   prefixes   a model cut off at evenly spaced lengths
   bits       single bits flipped
   graphs     valid files that mean something else: attributes, shapes, types,
@@ -23,6 +24,8 @@ import tempfile
 import numpy as np
 import onnx
 from onnx import AttributeProto, helper, numpy_helper
+
+from support import ROOT
 
 NUMBERS = (0, 1, -1, 2, -2, 3, 7, 100, -100, 4096, 2**31, -2**31, 2**40, 2**62,
            -2**63, 2**63 - 1)
@@ -179,6 +182,15 @@ def damaged_files(rng, suite, count):
             yield f"{name} bit {bit}", bytes(flipped)
 
 
+def findings(*_):
+    """What libFuzzer found before."""
+    folder = os.path.join(ROOT, "test", "fuzz", "findings")
+    for path in sorted(glob.glob(f"{folder}/import/*") +
+                       glob.glob(f"{folder}/load/*")):
+        with open(path, "rb") as file:
+            yield os.path.basename(path), file.read()
+
+
 def judge(tenonc, path):
     """Why this is a finding, or None."""
     try:
@@ -208,7 +220,7 @@ def main():
     passed = failed = 0
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.onnx")
-        for make in (damaged_files, changed_graphs):
+        for make in (findings, damaged_files, changed_graphs):
             for name, data in make(rng, arguments.suite, arguments.count):
                 with open(path, "wb") as f:
                     f.write(data)
