@@ -1,12 +1,10 @@
 #include "passes/model/ByteOperands.h"
 
+#include "dialects/nn/DimBuilder.h"
+
 using namespace mlir;
 using namespace tenon;
 using namespace tenon::model;
-
-static Type elementOf(Value v) {
-  return cast<ShapedType>(v.getType()).getElementType();
-}
 
 /// What is cast or reshaped to `v`, or on the way there the first of bytes.
 static Value behindCasts(Value v, bool toBytes = false) {
@@ -18,7 +16,9 @@ static Value behindCasts(Value v, bool toBytes = false) {
   return v;
 }
 
-bool model::isByte(Value value) { return elementOf(value).isInteger(8); }
+bool model::isByte(Value value) {
+  return nn::DimBuilder::elementOf(value).isInteger(8);
+}
 
 /// Whether all elements are integers from -128 to 255.
 static bool holdsBytes(Value v) {
@@ -41,7 +41,8 @@ Shifted model::shifted(Value value) {
   if (sub && !isByte(sub) &&
       cast<RankedTensorType>(sub.getLhs().getType()).getShape() ==
           cast<RankedTensorType>(sub.getType()).getShape() &&
-      (elementOf(sub).isInteger() || holdsBytes(sub.getRhs()))) {
+      (nn::DimBuilder::elementOf(sub).isInteger() ||
+       holdsBytes(sub.getRhs()))) {
     result.zero = sub.getRhs();
     value = sub.getLhs();
   }
@@ -60,7 +61,7 @@ static std::optional<std::vector<int32_t>> numbersOf(Value v) {
   auto constant = v.getDefiningOp<pack::ConstantOp>();
   if (!constant || !isByte(v))
     return std::nullopt;
-  bool isUnsigned = elementOf(v).isUnsignedInteger();
+  bool isUnsigned = nn::DimBuilder::elementOf(v).isUnsignedInteger();
   bool splat = false;
   ArrayRef<char> bytes = constant.getBytes(splat);
   std::vector<int32_t> numbers(
@@ -123,7 +124,7 @@ std::optional<ByteWeights> model::byteWeights(Value value, int64_t channel) {
   if (!codes || !zeros || (int64_t)codes->size() != type.getNumElements())
     return std::nullopt;
   return withoutZeros(*codes, *zeros, inner,
-                      elementOf(s.codes).isUnsignedInteger());
+                      nn::DimBuilder::elementOf(s.codes).isUnsignedInteger());
 }
 
 std::optional<ByteWeights>

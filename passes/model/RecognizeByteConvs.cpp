@@ -26,7 +26,6 @@ static RankedTensorType typeOf(Value v) {
   return cast<RankedTensorType>(v.getType());
 }
 
-
 static nn::DimsAttr dimsAttr(OpBuilder &b, ArrayRef<int64_t> shape) {
   return nn::DimsAttr::get(b.getContext(), Dims(shape.begin(), shape.end()));
 }

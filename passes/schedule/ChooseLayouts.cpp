@@ -309,8 +309,7 @@ bool Layouts::blockElementwise(Operation *op) {
   auto reshaped = [&](Value v, Dims to) -> Value {
     if (b.dims.of(v) == to)
       return v;
-    return b.make<nn::ReshapeOp>(v.getLoc(), b.elementOf(v), v,
-                                 nn::DimsAttr::get(b.getContext(), to));
+    return b.make<nn::ReshapeOp>(v.getLoc(), b.elementOf(v), v, b.attr(to));
   };
   for (Value &v : operands) {
     Dims mine = aligned(v);
@@ -368,9 +367,8 @@ bool Layouts::blockReduce(nn::ReduceOp reduce) {
       reduce.getKindAttr(), reduce.getAxesAttr(), b.getBoolAttr(true));
   Value flat = fromBlocks(reduce.getLoc(), made, from.getChannels());
   if (!reduce.getKeepdims())
-    flat = b.make<nn::ReshapeOp>(
-        reduce.getLoc(), b.elementOf(flat), flat,
-        nn::DimsAttr::get(b.getContext(), b.dims.of(reduce.getResult())));
+    flat = b.make<nn::ReshapeOp>(reduce.getLoc(), b.elementOf(flat), flat,
+                                 b.attr(b.dims.of(reduce.getResult())));
   replace(reduce, flat);
   return true;
 }
@@ -428,8 +426,8 @@ bool Layouts::blockResize(nn::ResizeOp resize) {
   scales.push_back(1);
   Value made = b.make<nn::ResizeOp>(
       resize.getLoc(), b.elementOf(from.getInput()), from.getInput(),
-      nn::DimsAttr::get(b.getContext(), shape), b.getDenseF64ArrayAttr(scales),
-      resize.getRoiAttr(), resize.getModeAttr(), resize.getCoordinatesAttr(),
+      b.attr(shape), b.getDenseF64ArrayAttr(scales), resize.getRoiAttr(),
+      resize.getModeAttr(), resize.getCoordinatesAttr(),
       resize.getNearestAttr(), resize.getCubicCoefficientAttr(),
       resize.getExcludeOutsideAttr(), resize.getAntialiasAttr(),
       resize.getExtrapolationAttr());
@@ -449,10 +447,9 @@ bool Layouts::blockPad(nn::PadOp pad) {
   low.push_back(0);
   high.push_back(0);
   b.setInsertionPoint(pad);
-  Value made = b.make<nn::PadOp>(
-      pad.getLoc(), b.elementOf(pad.getResult()), from.getInput(),
-      pad.getValue(), nn::DimsAttr::get(b.getContext(), low),
-      nn::DimsAttr::get(b.getContext(), high), pad.getModeAttr());
+  Value made = b.make<nn::PadOp>(pad.getLoc(), b.elementOf(pad.getResult()),
+                                 from.getInput(), pad.getValue(), b.attr(low),
+                                 b.attr(high), pad.getModeAttr());
   replace(pad, fromBlocks(pad.getLoc(), made, from.getChannels()));
   return true;
 }
