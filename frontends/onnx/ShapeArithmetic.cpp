@@ -31,6 +31,15 @@ bool give(NodeContext &node, Type element, ArrayRef<int64_t> shape, Dims values)
   return true;
 }
 
+/// Whether these are the sizes of a tensor that is followed.
+bool isSmall(ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t d : shape)
+    if (d < 0 || llvm::MulOverflow(count, d, count))
+      return false;
+  return count <= kIntTensorLimit;
+}
+
 /// Numpy broadcasting of small tensors; `combine` gives nothing where the
 /// result cannot be decided.
 bool broadcast(
@@ -49,11 +58,10 @@ bool broadcast(
     }
     shape = a;
   }
-  int64_t count = countOf(shape);
-  if (count > kIntTensorLimit)
+  if (!isSmall(shape))
     return false;
   Dims values;
-  for (int64_t linear = 0; linear < count; ++linear) {
+  for (int64_t linear = 0; linear < countOf(shape); ++linear) {
     SmallVector<DimExpr> arguments;
     for (const IntTensor *t : operands) {
       int64_t rest = linear, at = 0, stride = 1;
@@ -191,11 +199,13 @@ bool foldSlice(NodeContext &node) {
     return false;
   int64_t n = shape[a];
   auto start = number(1, 0), end = number(2, n), step = number(4, 1);
-  if (!start || !end || !step || *step == 0)
+  if (!start || !end || !step || *step == 0 || n == 0)
     return false;
+  // A step over the end is as good as a longer one, and does not overflow.
+  *step = std::clamp(*step, -n - 1, n + 1);
   auto from = [&](int64_t v) { return v < 0 ? v + n : v; };
   int64_t lo = *step > 0 ? 0 : -1, hi = *step > 0 ? n : n - 1;
-  int64_t s = std::clamp(from(*start), *step > 0 ? (int64_t)0 : (int64_t)0, hi);
+  int64_t s = std::clamp<int64_t>(from(*start), 0, hi);
   int64_t e = *end < -n && *step < 0 ? -1 : std::clamp(from(*end), lo, hi + (*step < 0));
   SmallVector<int64_t> taken;
   for (int64_t i = s; *step > 0 ? i < e : i > e; i += *step)
@@ -251,7 +261,9 @@ bool foldTranspose(NodeContext &node) {
   if (permutation.empty())
     for (size_t i = 0; i < rank; ++i)
       permutation.push_back(rank - 1 - i);
-  if (permutation.size() != rank)
+  SmallVector<int64_t> sorted(permutation);
+  llvm::sort(sorted);
+  if (!llvm::equal(sorted, llvm::seq<int64_t>(0, rank)))
     return false;
   SmallVector<int64_t> strides(rank, 1), shape;
   for (size_t i = rank; i-- > 1;)
@@ -293,7 +305,7 @@ bool foldView(NodeContext &node) {
     for (auto [i, d] : llvm::enumerate(numbers)) {
       if (d == 0 && i < shape.size() && !node.node.getInt("allowzero", 0))
         d = numbers[i] = shape[i];
-      if (d == -1)
+      if (d == -1 && open < 0)
         open = i;
       else if (d < 0 || llvm::MulOverflow(known, d, known))
         return false;
@@ -489,6 +501,8 @@ bool foldRange(NodeContext &node) {
     values.push_back(v);
     if (values.size() > kIntTensorLimit)
       return false;
+    if (int64_t next; llvm::AddOverflow(v, *step, next))
+      break;
   }
   int64_t count = values.size();
   return give(node, operands[0]->element, {count}, values);
@@ -506,7 +520,7 @@ bool foldConstantOfShape(NodeContext &node) {
       return false;
     sizes.push_back(e.constant());
   }
-  if (countOf(sizes) > kIntTensorLimit)
+  if (!isSmall(sizes))
     return false;
   int64_t number;
   std::memcpy(&number, value->bytes.data(), 8);
@@ -524,7 +538,7 @@ bool foldExpand(NodeContext &node) {
       return false;
     target.shape.push_back(e.constant());
   }
-  if (countOf(target.shape) > kIntTensorLimit)
+  if (!isSmall(target.shape))
     return false;
   target.values.assign(countOf(target.shape), DimExpr(0));
   return broadcast(node, {operands[0], &target}, target.element,
