@@ -27,7 +27,7 @@ usage: run_suites.py [--build DIR] [--suite DIR] [--only NAME,...] [--list]
   sizes        test/e2e/sizes_test.py (sizes that the data decide, bounds)
   pools        test/e2e/pools_test.py (windows, strides, ceil_mode; groups)
   products     test/e2e/products_test.py (integer matrices on every level)
-  types        test/e2e/types_test.py (types of 16 bits on every level)
+  types        test/e2e/types_test.py (types of 16 and 64 bits on every level)
   numbers      test/e2e/numbers_test.py (random numbers: distribution, seeds)
   gpu          test/e2e/gpu_test.py (steps and models on Vulkan; PTX)
   e2e          test/e2e/run.py (models against onnxruntime)

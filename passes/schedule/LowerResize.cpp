@@ -24,6 +24,13 @@ struct Axis {
   double scale; // 0: to / from when the model runs
   double least; // what it is at the least
 
+  /// Of places and weights: doubles for doubles.
+  Type real() const {
+    OpBuilder b(op.getContext());
+    Type element =
+        cast<RankedTensorType>(op.getInput().getType()).getElementType();
+    return element.isF64() ? element : (Type)b.getF32Type();
+  }
   bool isNearest() const { return op.getMode() == "nearest"; }
   bool isCubic() const { return op.getMode() == "cubic"; }
   /// Or may shrink, for some sizes.
@@ -48,18 +55,18 @@ struct Axis {
 
 static Value sizesRatio(BodyBuilder c, const Axis &axis) {
   auto sizeOf = [&](const DimExpr &e) {
-    return c.toFloat(c.size(e), c.b.getF32Type());
+    return c.toFloat(c.size(e), axis.real());
   };
   return c.divF(sizeOf(axis.to), sizeOf(axis.from));
 }
 
 /// Where the element at a position stands in the operand.
 static Value coordinate(BodyBuilder c, const Axis &axis, Value position) {
-  Type f32 = c.b.getF32Type();
+  Type real = axis.real();
   StringRef mode = axis.op.getCoordinates();
-  auto f = [&](double v) { return c.number(f32, v); };
-  auto sizeOf = [&](const DimExpr &e) { return c.toFloat(c.size(e), f32); };
-  Value o = c.toFloat(position, f32);
+  auto f = [&](double v) { return c.number(real, v); };
+  auto sizeOf = [&](const DimExpr &e) { return c.toFloat(c.size(e), real); };
+  Value o = c.toFloat(position, real);
   Value scale = axis.scale > 0 ? f(axis.scale) : sizesRatio(c, axis);
   Value one = f(1), half = f(0.5);
   Value last = c.subF(sizeOf(axis.from), one);
@@ -135,34 +142,34 @@ static Value nearestIndex(BodyBuilder c, const Axis &axis, Value x) {
   return c.toIndex(at);
 }
 
-/// Indices (i32) or weights (f32) of all positions: [taps, to].
+/// Indices (i32) or weights of all positions: [taps, to].
 static Value table(KernBuilder &k, const Axis &axis, bool weights) {
   KernBuilder::MapSpec spec;
   spec.sizes = {axis.taps(), axis.to};
-  Type i32 = k.b.getI32Type(), f32 = k.b.getF32Type();
-  return k.map(axis.op.getLoc(), weights ? f32 : i32, spec,
+  Type i32 = k.b.getI32Type();
+  return k.map(axis.op.getLoc(), weights ? axis.real() : i32, spec,
                [&](OpBuilder &b, Location loc, ValueRange) {
-    BodyBuilder c{b, loc};
-    Value tap = c.loop(0), x = coordinate(c, axis, c.loop(1));
-    if (!weights) {
-      Value at = axis.isNearest()
-                     ? nearestIndex(c, axis, x)
-                     : c.add(c.toIndex(c.floor(x)),
-                             c.add(tap, c.constant(axis.first())));
-      return SmallVector<Value>{c.make<arith::IndexCastOp>(
-          i32, clampTo(c, at, axis.from))};
-    }
-    Value w = rawWeight(c, axis, x, tap);
-    if (axis.shrinks() || axis.op.getExcludeOutside()) {
-      Value sum;
-      for (int64_t t = 0; t < axis.taps(); ++t) {
-        Value each = rawWeight(c, axis, x, c.constant(t));
-        sum = sum ? c.addF(sum, each) : each;
-      }
-      w = c.divF(w, sum);
-    }
-    return SmallVector<Value>{w};
-  });
+                 BodyBuilder c{b, loc};
+                 Value tap = c.loop(0), x = coordinate(c, axis, c.loop(1));
+                 if (!weights) {
+                   Value at = axis.isNearest()
+                                  ? nearestIndex(c, axis, x)
+                                  : c.add(c.toIndex(c.floor(x)),
+                                          c.add(tap, c.constant(axis.first())));
+                   return SmallVector<Value>{c.make<arith::IndexCastOp>(
+                       i32, clampTo(c, at, axis.from))};
+                 }
+                 Value w = rawWeight(c, axis, x, tap);
+                 if (axis.shrinks() || axis.op.getExcludeOutside()) {
+                   Value sum;
+                   for (int64_t t = 0; t < axis.taps(); ++t) {
+                     Value each = rawWeight(c, axis, x, c.constant(t));
+                     sum = sum ? c.addF(sum, each) : each;
+                   }
+                   w = c.divF(w, sum);
+                 }
+                 return SmallVector<Value>{w};
+               });
 }
 
 /// Is the position outside the operand, where extrapolation has its say?
@@ -207,7 +214,7 @@ static Value resizeAlong(KernBuilder &k, const Axis &axis, Value input) {
       return c.load(from, place);
     };
     Value y = loadTap(0);
-    Type type = y.getType(), computed = type.isF64() ? type : (Type)b.getF32Type();
+    Type type = y.getType(), computed = axis.real();
     auto toFloat = [&](Value v) -> Value {
       if (!isa<FloatType>(type))
         return isUnsigned ? c.make<arith::UIToFPOp>(computed, v)
@@ -228,10 +235,7 @@ static Value resizeAlong(KernBuilder &k, const Axis &axis, Value input) {
                         : c.make<arith::FPToSIOp>(type, v);
     };
     if (weights) {
-      auto weight = [&](int64_t t) -> Value {
-        Value w = a[taps + t];
-        return computed.isF64() ? c.make<arith::ExtFOp>(computed, w) : w;
-      };
+      auto weight = [&](int64_t t) { return a[taps + t]; };
       Value sum = c.mulF(toFloat(y), weight(0));
       for (int64_t t = 1; t < taps; ++t)
         sum = c.make<math::FmaOp>(toFloat(loadTap(t)), weight(t), sum);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Types of 16 bits on every level of the CPU.
+"""Types of 16 and 64 bits on every level of the CPU.
 
 usage: types_test.py [--build DIR]
 
 Conversions: every half, and every place where rounding to a half (or bfloat16)
 changes, compared with what rounding to nearest means. Operators: what loads,
 moves or computes half types in its own way gives the same bits on each level.
+Doubles: what has places and weights of its own computes those in double too.
 """
 import sys
 from functools import partial
@@ -139,11 +140,39 @@ g (float[2, 3, {sizes}] wide) => ({outputs}) {{
                 f"{name} has other bits on {level} than on {cpu_levels()[0]}"
 
 
+def cubic(count, size, a=-0.75):
+    """Keys' cubic between aligned corners, as a matrix [count, size]."""
+    matrix = np.zeros((count, size))
+    for to in range(count):
+        place = to * (size - 1) / (count - 1)
+        for at in range(int(place) - 1, int(place) + 3):
+            d = abs(at - place)
+            weight = ((a + 2) * d - (a + 3)) * d * d + 1 if d <= 1 else \
+                a * (((d - 5) * d + 8) * d - 4) if d < 2 else 0
+            matrix[to, min(max(at, 0), size - 1)] += weight
+    return matrix
+
+
+def check_doubles(work):
+    """resizing doubles"""
+    x = np.random.default_rng(0).standard_normal((2, 8, 9))
+    for level, program in compiled("""
+g (double[2, 8, 9] x) => (double[2, 4, 12] y)
+  <int64[3] sizes = {2, 4, 12}> {
+  y = Resize <mode = "cubic", coordinate_transformation_mode = "align_corners">
+      (x, , , sizes)
+}""", work):
+        y = program.run({"x": x})["y"]
+        wanted = np.einsum("ij,bjk,lk->bil", cubic(4, 8), x, cubic(12, 9))
+        assert np.abs(y - wanted).max() < 1e-14, level
+
+
 def main():
     if not cpu_levels():
         print("0 passed, 0 failed, 1 skipped")
         return 0
-    cases = {check_conversions.__doc__: check_conversions}
+    cases = {check.__doc__: check for check in (check_conversions,
+                                                check_doubles)}
     for kind, number in (("float16", 10), ("bfloat16", 16)):
         for sizes, options in (("9, 11", []), ("h, w", ["--dim=h=3..12",
                                                         "--dim=w=3..12"])):
