@@ -8,8 +8,7 @@ namespace tenon::pack {
 
 static constexpr int64_t N = kPanelColumns;
 
-//===- Integers
-//------------------------------------------------------------===//
+//===- Integers -----------------------------------------------------------===//
 
 static void storeScale(char *at, float scale, ScaleFormat format) {
   if (format == ScaleFormat::F16) {
@@ -113,8 +112,7 @@ void IntCodec::decode(const char *stored, float *values) const {
     }
 }
 
-//===- 2:4
-//-----------------------------------------------------------------===//
+//===- 2:4 ----------------------------------------------------------------===//
 
 void TwoFourCodec::encode(const float *values, char *stored) const {
   std::memset(stored, 0, bytes());
@@ -182,8 +180,7 @@ void TwoFourCodec::decode(const char *stored, float *values) const {
   }
 }
 
-//===- Half
-//----------------------------------------------------------------===//
+//===- Half ---------------------------------------------------------------===//
 
 void HalfCodec::encode(const float *values, char *stored) const {
   for (int64_t i = 0; i < k; ++i)
@@ -202,8 +199,7 @@ void HalfCodec::decode(const char *stored, float *values) const {
     }
 }
 
-//===- Matrices
-//------------------------------------------------------------===//
+//===- Matrices -----------------------------------------------------------===//
 
 void MatrixView::readPanel(int64_t p, std::vector<float> &values) const {
   values.assign(N * k, 0);

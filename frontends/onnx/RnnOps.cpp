@@ -217,7 +217,7 @@ LogicalResult RnnTranslator::run() {
     return size.isConstant() && !size.isConstant(expected);
   };
   if (differs(wDims[0], directions) || differs(wDims[1], gates * hidden) ||
-      differs(rDims[1], gates * hidden))
+      differs(rDims[0], directions) || differs(rDims[1], gates * hidden))
     return node.error() << "expected W of [" << directions << ", "
                         << gates * hidden << ", input], but got "
                         << dimsToString(wDims) << " (R is "
